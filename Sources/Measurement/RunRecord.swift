@@ -1,0 +1,342 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// Everything that was measured when a scenario was played: the content of `run.json`.
+///
+/// Reports are pure functions of this value. All times are nanoseconds on CLOCK_MONOTONIC relative to the start of the load
+/// of the run in question, unless a name says otherwise.
+package struct ExperimentRecord: Codable, Sendable {
+    /// Version of this schema; a reader refuses a newer major version.
+    package static let currentSchema = "seawall.run/1"
+
+    package var schema: String = Self.currentSchema
+    package var scenario: ScenarioInfo
+    package var machine: MachineInfo
+    /// Version of the tool that wrote the record.
+    package var seawallVersion: String
+    /// Wall-clock start of the whole experiment, ISO 8601 in UTC.
+    package var startedAt: String
+    /// One per variant and round, in the order in which they were played.
+    package var runs: [RunRecord]
+    /// Why the experiment ended early (a service died, the user stopped it), or nil.
+    package var interruption: String?
+
+    package init(
+        scenario: ScenarioInfo, machine: MachineInfo, seawallVersion: String, startedAt: String, runs: [RunRecord],
+        interruption: String? = nil
+    ) {
+        self.scenario = scenario
+        self.machine = machine
+        self.seawallVersion = seawallVersion
+        self.startedAt = startedAt
+        self.runs = runs
+        self.interruption = interruption
+    }
+}
+
+/// The script that was played.
+package struct ScenarioInfo: Codable, Sendable {
+    package var name: String
+    package var description: String
+    /// The script's text, so that the record describes itself.
+    package var script: String
+    package var seed: UInt64
+    /// Names of the variants in the script's order.
+    package var variants: [String]
+
+    package init(name: String, description: String, script: String, seed: UInt64, variants: [String]) {
+        self.name = name
+        self.description = description
+        self.script = script
+        self.seed = seed
+        self.variants = variants
+    }
+}
+
+/// Where the run took place, as far as it matters for comparing.
+package struct MachineInfo: Codable, Sendable {
+    package var cpuModel: String
+    package var cores: Int
+    package var memoryBytes: UInt64
+    package var kernel: String
+    package var operatingSystem: String
+    package var clockSource: String
+
+    package init(
+        cpuModel: String, cores: Int, memoryBytes: UInt64, kernel: String, operatingSystem: String, clockSource: String
+    ) {
+        self.cpuModel = cpuModel
+        self.cores = cores
+        self.memoryBytes = memoryBytes
+        self.kernel = kernel
+        self.operatingSystem = operatingSystem
+        self.clockSource = clockSource
+    }
+}
+
+/// One play of the load under one variant of the policies.
+package struct RunRecord: Codable, Sendable {
+    package var variant: String
+    /// Counted from 0; one until rounds are repeated.
+    package var round: Int
+    package var startedAt: String
+    /// Planned length of the load, warm-up included.
+    package var plannedNanoseconds: UInt64
+    /// Real length from the first intended arrival to the last recorded end.
+    package var actualNanoseconds: UInt64
+    /// Samples intended before this instant are warm-up: they are in the slices, and in no statistic.
+    package var warmupNanoseconds: UInt64
+    /// Rate asked for over the measured time, in arrivals (journeys) a second, averaged over ramps.
+    package var offeredRatePerSecond: Double
+    /// The steps that `Sample.step` refers to.
+    package var steps: [StepInfo]
+    package var slices: [Slice]
+    package var accounting: Accounting
+    package var generator: GeneratorHealth
+    package var faults: [FaultWindow]
+    /// State and counters of the policies, sampled about once a second.
+    package var policySamples: [PolicySample]
+    /// Baseline, fault and recovery, cut at the measured activation times; one phase `whole` when no fault was played.
+    package var phases: [Phase]
+    package var thresholds: [ThresholdResult]
+    /// First few distinct failures in words ("comment 127.0.0.1:4433: connection refused"), most frequent first.
+    package var failureSamples: [FailureSample]
+    /// Why the run ended before its plan, or nil.
+    package var interruption: String?
+
+    package init(
+        variant: String, round: Int, startedAt: String, plannedNanoseconds: UInt64, actualNanoseconds: UInt64,
+        warmupNanoseconds: UInt64, offeredRatePerSecond: Double, steps: [StepInfo], slices: [Slice],
+        accounting: Accounting, generator: GeneratorHealth, faults: [FaultWindow] = [],
+        policySamples: [PolicySample] = [], phases: [Phase] = [], thresholds: [ThresholdResult] = [],
+        failureSamples: [FailureSample] = [], interruption: String? = nil
+    ) {
+        self.variant = variant
+        self.round = round
+        self.startedAt = startedAt
+        self.plannedNanoseconds = plannedNanoseconds
+        self.actualNanoseconds = actualNanoseconds
+        self.warmupNanoseconds = warmupNanoseconds
+        self.offeredRatePerSecond = offeredRatePerSecond
+        self.steps = steps
+        self.slices = slices
+        self.accounting = accounting
+        self.generator = generator
+        self.faults = faults
+        self.policySamples = policySamples
+        self.phases = phases
+        self.thresholds = thresholds
+        self.failureSamples = failureSamples
+        self.interruption = interruption
+    }
+}
+
+/// A request step of a journey.
+package struct StepInfo: Codable, Sendable, Equatable {
+    package var journey: String
+    /// Position in the journey, counted from 0 over request steps.
+    package var index: Int
+    /// "GET /v1/timelines/home": method and the path template without its query.
+    package var label: String
+    /// Name of the target, for example `post`.
+    package var target: String
+
+    package init(journey: String, index: Int, label: String, target: String) {
+        self.journey = journey
+        self.index = index
+        self.label = label
+        self.target = target
+    }
+}
+
+/// What happened in one second of a run.
+package struct Slice: Codable, Sendable {
+    /// The slice covers `[second, second + 1)` seconds after the start of the load.
+    package var second: Int
+    /// Samples of the requests that were *intended* in this second, however late they ended.
+    package var samples: [Sample]
+    /// Distribution of sent − intended over the requests intended in this second.
+    package var scheduleLag: LatencyHistogram
+    /// Requests that *ended* in this second, by outcome.
+    package var ended: [Outcome: UInt64]
+    /// Requests in flight at the end of the second.
+    package var inFlight: Int
+    package var bytesReceived: UInt64
+    package var bytesSent: UInt64
+
+    package init(
+        second: Int, samples: [Sample] = [], scheduleLag: LatencyHistogram = .init(), ended: [Outcome: UInt64] = [:],
+        inFlight: Int = 0, bytesReceived: UInt64 = 0, bytesSent: UInt64 = 0
+    ) {
+        self.second = second
+        self.samples = samples
+        self.scheduleLag = scheduleLag
+        self.ended = ended
+        self.inFlight = inFlight
+        self.bytesReceived = bytesReceived
+        self.bytesSent = bytesSent
+    }
+}
+
+/// The requests of one step with one outcome, intended in one second.
+package struct Sample: Codable, Sendable {
+    /// Index into `RunRecord.steps`.
+    package var step: Int
+    package var outcome: Outcome
+    /// end − intended. For aborted and never-started requests the age at the end of the run (censored).
+    package var responseTime: LatencyHistogram
+    /// end − sent; empty for requests that were never sent.
+    package var serviceTime: LatencyHistogram
+
+    package init(step: Int, outcome: Outcome, responseTime: LatencyHistogram, serviceTime: LatencyHistogram) {
+        self.step = step
+        self.outcome = outcome
+        self.responseTime = responseTime
+        self.serviceTime = serviceTime
+    }
+}
+
+/// The proof that nothing was left out, over the whole run, warm-up included:
+/// `scheduled == completed + failed + aborted + neverStarted`.
+///
+/// Requests are counted, not journeys. A step that its journey does not reach is not scheduled.
+package struct Accounting: Codable, Sendable, Equatable {
+    /// Requests that came due.
+    package var scheduled: UInt64 = 0
+    package var byOutcome: [Outcome: UInt64] = [:]
+    /// Journeys started, and those that ended with their last step.
+    package var journeysStarted: UInt64 = 0
+    package var journeysFinished: UInt64 = 0
+    package var connectionsOpened: UInt64 = 0
+    package var tlsHandshakes: UInt64 = 0
+    package var tlsResumed: UInt64 = 0
+
+    package init() {}
+
+    package var completed: UInt64 { sum { $0.isCompleted } }
+    package var failed: UInt64 { sum { $0.isFailed } }
+    package var aborted: UInt64 { byOutcome[.aborted, default: 0] }
+    package var neverStarted: UInt64 { byOutcome[.neverStarted, default: 0] }
+    package var isBalanced: Bool { scheduled == completed + failed + aborted + neverStarted }
+
+    private func sum(where matches: (Outcome) -> Bool) -> UInt64 {
+        byOutcome.reduce(0) { matches($1.key) ? $0 + $1.value : $0 }
+    }
+}
+
+/// What the generator knows about its own trustworthiness.
+package struct GeneratorHealth: Codable, Sendable {
+    package enum Verdict: String, Codable, Sendable {
+        case valid = "VALID"
+        case degraded = "DEGRADED"
+        case invalid = "INVALID"
+    }
+
+    package var verdict: Verdict
+    /// One sentence for each thing that lowered the verdict.
+    package var reasons: [String]
+    /// sent − intended over the measured time.
+    package var scheduleLag: LatencyHistogram
+    /// Time from an event-loop wake-up to the next wait, over the measured time.
+    package var loopStalls: LatencyHistogram
+    package var workers: Int
+    /// CPU time of the generator's process over the measured time, in seconds.
+    package var cpuSeconds: Double
+    /// Share of the machine's CPU time stolen by the hypervisor, 0…1.
+    package var steal: Double
+    /// Time that the cgroup throttled this process, in seconds.
+    package var throttledSeconds: Double
+
+    package init(
+        verdict: Verdict = .valid, reasons: [String] = [], scheduleLag: LatencyHistogram = .init(),
+        loopStalls: LatencyHistogram = .init(), workers: Int = 1, cpuSeconds: Double = 0, steal: Double = 0,
+        throttledSeconds: Double = 0
+    ) {
+        self.verdict = verdict
+        self.reasons = reasons
+        self.scheduleLag = scheduleLag
+        self.loopStalls = loopStalls
+        self.workers = workers
+        self.cpuSeconds = cpuSeconds
+        self.steal = steal
+        self.throttledSeconds = throttledSeconds
+    }
+}
+
+/// A fault as it was really active.
+package struct FaultWindow: Codable, Sendable {
+    /// "post -> comment: latency 800 ms ± 100 ms".
+    package var label: String
+    /// An edge ("post -> comment") or a service ("comment").
+    package var on: String
+    /// Measured activation and end, on the run's clock; `end` is nil when it was still active at the end.
+    package var startNanoseconds: UInt64
+    package var endNanoseconds: UInt64?
+
+    package init(label: String, on: String, startNanoseconds: UInt64, endNanoseconds: UInt64?) {
+        self.label = label
+        self.on = on
+        self.startNanoseconds = startNanoseconds
+        self.endNanoseconds = endNanoseconds
+    }
+}
+
+/// State of one pipeline at one instant. Counters grow from the start of the service.
+package struct PolicySample: Codable, Sendable {
+    package var atNanoseconds: UInt64
+    /// The pipeline's name, for example "post -> comment".
+    package var pipeline: String
+    /// "closed", "open", "half-open", "forced-open", …; nil when the pipeline has no breaker or it is disabled.
+    package var breaker: String?
+    /// Logical calls, attempts, and what the policies did: keys `calls`, `attempts`, `successes`, `failures`, `timeouts`,
+    /// `retries`, `fallbacks`, `rejected.<reason>`.
+    package var counters: [String: UInt64]
+
+    package init(atNanoseconds: UInt64, pipeline: String, breaker: String?, counters: [String: UInt64]) {
+        self.atNanoseconds = atNanoseconds
+        self.pipeline = pipeline
+        self.breaker = breaker
+        self.counters = counters
+    }
+}
+
+/// A stretch of a run; requests belong to the phase in which they were intended.
+package struct Phase: Codable, Sendable {
+    package enum Kind: String, Codable, Sendable {
+        case whole, baseline, fault, recovery
+    }
+
+    package var kind: Kind
+    package var startNanoseconds: UInt64
+    package var endNanoseconds: UInt64
+
+    package init(kind: Kind, startNanoseconds: UInt64, endNanoseconds: UInt64) {
+        self.kind = kind
+        self.startNanoseconds = startNanoseconds
+        self.endNanoseconds = endNanoseconds
+    }
+}
+
+/// A threshold of the script and what was measured against it.
+package struct ThresholdResult: Codable, Sendable {
+    package var expression: String
+    package var passed: Bool
+    /// The measured value in words, for example "312 ms".
+    package var measured: String
+
+    package init(expression: String, passed: Bool, measured: String) {
+        self.expression = expression
+        self.passed = passed
+        self.measured = measured
+    }
+}
+
+/// A failure in words, and how often it happened.
+package struct FailureSample: Codable, Sendable {
+    package var message: String
+    package var count: UInt64
+
+    package init(message: String, count: UInt64) {
+        self.message = message
+        self.count = count
+    }
+}
