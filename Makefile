@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# `make demo` and `make test` do their whole set-up on a fresh Linux machine that has a Swift 6.3 toolchain.
+
+SHELL := /bin/bash
+PREFIX ?= /usr/local
+# Extra flags for every build; CI passes the ones that turn warnings into errors.
+SWIFT_FLAGS ?=
+PACKAGES := libssl-dev libsqlite3-dev zlib1g-dev pkg-config
+COMMANDS := seawall user-service post-service comment-service
+RELEASE := .build/release
+
+.PHONY: help demo build test format lint install setup toolchain packages clean
+
+help:
+	@echo "make demo      load-test the social network over TLS and leave an HTML report in results/"
+	@echo "make test      run the test suite"
+	@echo "make build     build the commands (release) into $(RELEASE)"
+	@echo "make install   copy the commands into PREFIX/bin (PREFIX=$(PREFIX))"
+	@echo "make format    format the sources; make lint checks the format and the scenarios"
+
+demo: build
+	$(RELEASE)/seawall run scenarios/quickstart.yaml
+
+build: setup
+	swift build -c release $(SWIFT_FLAGS) $(foreach command,$(COMMANDS),--product $(command))
+
+test: setup
+	swift build --build-tests $(SWIFT_FLAGS)
+	swift test --skip-build --parallel $(SWIFT_FLAGS)
+
+format:
+	swift format -i -r -p Package.swift Sources Tests
+
+lint: toolchain
+	swift format lint -s -r -p Package.swift Sources Tests
+
+install: build
+	install -d "$(DESTDIR)$(PREFIX)/bin"
+	install -m 755 $(foreach command,$(COMMANDS),$(RELEASE)/$(command)) "$(DESTDIR)$(PREFIX)/bin"
+
+clean:
+	rm -rf .build
+
+setup: toolchain packages
+
+toolchain:
+	@command -v swift >/dev/null 2>&1 || { \
+	    echo "seawall: no swift command found; install a Swift 6.3 toolchain from https://www.swift.org/install/linux/" >&2; exit 1; }
+	@version=$$(swift --version 2>/dev/null | sed -n 's/.*Swift version \([0-9]*\)\.\([0-9]*\).*/\1 \2/p' | head -n 1); \
+	set -- $$version; \
+	if [ "$${1:-0}" -lt 6 ] || { [ "$${1:-0}" -eq 6 ] && [ "$${2:-0}" -lt 3 ]; }; then \
+	    echo "seawall: needs Swift 6.3 or newer, found $${1:-?}.$${2:-?}; see https://www.swift.org/install/linux/" >&2; exit 1; fi
+
+# Installs only what is missing, with sudo only where that is needed, and says what it does.
+packages:
+	@if ! command -v dpkg-query >/dev/null 2>&1; then \
+	    if command -v pkg-config >/dev/null 2>&1 && pkg-config --exists openssl sqlite3 zlib; then exit 0; fi; \
+	    echo "seawall: needs the headers of OpenSSL 3, SQLite 3 and zlib, and pkg-config; install them with this system's package manager (Debian calls them $(PACKAGES))" >&2; \
+	    exit 1; \
+	fi; \
+	missing=""; \
+	for package in $(PACKAGES); do \
+	    dpkg-query -W -f='$${Status}' "$$package" 2>/dev/null | grep -q 'install ok installed' || missing="$$missing $$package"; \
+	done; \
+	[ -n "$$missing" ] || exit 0; \
+	sudo=""; \
+	if [ "$$(id -u)" -ne 0 ]; then \
+	    command -v sudo >/dev/null 2>&1 || { echo "seawall: missing packages:$$missing; run as root: apt-get install$$missing" >&2; exit 1; }; \
+	    sudo="sudo"; \
+	fi; \
+	echo "seawall: installing missing Debian packages:$$missing"; \
+	{ $$sudo env DEBIAN_FRONTEND=noninteractive apt-get update -qq && \
+	  $$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq $$missing >/dev/null; } || { \
+	    echo "seawall: could not install$$missing; install them by hand: apt-get install$$missing" >&2; exit 1; }
