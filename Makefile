@@ -27,7 +27,7 @@ build: setup
 
 test: setup
 	swift build --build-tests $(SWIFT_FLAGS)
-	swift test --skip-build --parallel $(SWIFT_FLAGS)
+	swift test --skip-build --disable-xctest $(SWIFT_FLAGS)
 
 format:
 	swift format -i -r -p Package.swift Sources Tests
