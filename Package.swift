@@ -90,7 +90,7 @@ let package = Package(
         .target(name: "CLinux"),
 
         module("Resilience", [logging, metrics]),
-        module("Measurement", [histogram]),
+        module("Measurement", []),
         module("FaultInjection", [nioCore, nioPosix, nioHTTP1]),
         module("Scenarios", ["Resilience", "FaultInjection", yams]),
         module("LoadGenerator", ["COpenSSL", "CLinux", "Measurement"]),
@@ -120,7 +120,7 @@ let package = Package(
         .target(
             name: "TestSupport", dependencies: ["Resilience"], path: "Tests/TestSupport", swiftSettings: settings),
         tests("Resilience", ["TestSupport", metricsTestKit]),
-        tests("Measurement", ["TestSupport"]),
+        tests("Measurement", ["TestSupport", histogram]),
         tests("FaultInjection", ["TestSupport"]),
         tests("Scenarios", ["TestSupport"]),
         tests("LoadGenerator", ["TestSupport", "Measurement", "CLinux", "COpenSSL"]),
