@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+
+extension Plot {
+    /// A value at a place of the x axis; nil breaks the line.
+    struct Point {
+        var x: Double
+        var y: Double?
+    }
+
+    /// A line through the points, broken where a value is missing. A point alone is a dot.
+    mutating func curve(_ points: [Point], class name: String) {
+        var path = ""
+        for run in Self.unbroken(points) {
+            path +=
+                "M"
+                + run.map { "\(Markup.coordinate(x($0.x))) \(Markup.coordinate(y($0.value)))" }.joined(separator: "L")
+            // A stroke with round ends draws a line of no length as a dot.
+            if run.count == 1 { path += "h0" }
+        }
+        if !path.isEmpty { draw(Markup.tag("path", ["d": path, "class": "curve " + name])) }
+    }
+
+    private static func unbroken(_ points: [Point]) -> [[(x: Double, value: Double)]] {
+        var runs: [[(x: Double, value: Double)]] = [[]]
+        for point in points {
+            if let value = point.y {
+                runs[runs.count - 1].append((point.x, value))
+            } else if !runs[runs.count - 1].isEmpty {
+                runs.append([])
+            }
+        }
+        return runs.filter { !$0.isEmpty }
+    }
+
+    /// A dot at each point that has a value.
+    mutating func dots(_ points: [Point], radius: Double = 2, class name: String) {
+        for point in points {
+            guard let value = point.y else { continue }
+            draw(
+                Markup.tag(
+                    "circle",
+                    [
+                        "cx": Markup.coordinate(x(point.x)), "cy": Markup.coordinate(y(value)),
+                        "r": Markup.coordinate(radius), "class": name,
+                    ]))
+        }
+    }
+
+    /// A line of steps: each value holds from its start to its end.
+    mutating func steps(_ steps: [(from: Double, to: Double, value: Double)], class name: String) {
+        var path = ""
+        for (index, step) in steps.enumerated() {
+            path += (index == 0 ? "M" : "L") + "\(Markup.coordinate(x(step.from))) \(Markup.coordinate(y(step.value)))"
+            path += "H\(Markup.coordinate(x(step.to)))"
+        }
+        if !path.isEmpty { draw(Markup.tag("path", ["d": path, "class": "curve " + name])) }
+    }
+
+    /// A column from `base` to `top` of the y axis.
+    mutating func column(_ from: Double, _ to: Double, base: Double, top: Double, class name: String) {
+        guard top > base else { return }
+        // Neighbours overlap a little: exact edges let the background shine through.
+        let left = x(from)
+        draw(rectangle(left, y(top), x(to) - left + 0.3, y(base) - y(top), class: name))
+    }
+
+    /// A cell of a heat map; `share` 0…1 is how dark it is.
+    mutating func cell(_ from: Double, _ to: Double, low: Double, high: Double, share: Double) {
+        let left = x(from)
+        draw(
+            Markup.tag(
+                "rect",
+                [
+                    "x": Markup.coordinate(left), "y": Markup.coordinate(y(high)),
+                    "width": Markup.coordinate(x(to) - left + 0.3), "height": Markup.coordinate(y(low) - y(high) + 0.3),
+                    "class": "heat", "fill-opacity": Format.fixed(Swift.min(1, Swift.max(0.06, share)), decimals: 2),
+                ]))
+    }
+
+    /// An invisible column over the whole height that says its values when pointed at.
+    mutating func hover(_ from: Double, _ to: Double, title: String) {
+        let left = x(from)
+        draw(rectangle(left, plotTop, x(to) - left, plotBottom - plotTop, class: "hover", title: title))
+    }
+}
