@@ -19,8 +19,9 @@ package enum PostDatabase {
 
     private static func createPosts(_ db: Database) throws {
         // A deleted post keeps its row, so that it answers "gone" instead of "never heard of", but not its text.
-        // The index leaves deleted posts out and, as every SQLite index, ends in the row's id: a user's posts from the
-        // newest to the oldest are one walk along it.
+        // The index leaves deleted posts out, and a user's posts from the newest to the oldest are one walk along it.
+        // It ends in deletedAt, always null there, because SQLite checks that column: without it each step of the walk
+        // would look into the table.
         try db.execute(
             sql: """
                 CREATE TABLE posts (
@@ -33,7 +34,7 @@ package enum PostDatabase {
                     editedAt INTEGER,
                     deletedAt INTEGER
                 );
-                CREATE INDEX postsByAuthor ON posts(author, id) WHERE deletedAt IS NULL;
+                CREATE INDEX postsByAuthor ON posts(author, id, deletedAt) WHERE deletedAt IS NULL;
                 """)
     }
 

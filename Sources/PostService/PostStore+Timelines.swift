@@ -41,7 +41,7 @@ extension PostStore {
 
     /// One walk along the index for each author. An author's ids come out of the index in order and SQLite leaves the
     /// walk as soon as an id is too old for the page, so the work grows with the authors and hardly with their posts.
-    static let homeTimelineQuery = """
+    package static let homeTimelineQuery = """
         SELECT \(Post.columns) FROM posts p WHERE p.id IN (
             SELECT id FROM posts INDEXED BY postsByAuthor
             WHERE author IN (SELECT value FROM json_each(:authors)) AND id < :before AND deletedAt IS NULL
