@@ -30,6 +30,7 @@ let hummingbirdHTTP2: Target.Dependency = .product(name: "HummingbirdHTTP2", pac
 let hummingbirdTesting: Target.Dependency = .product(name: "HummingbirdTesting", package: "hummingbird")
 let httpClient: Target.Dependency = .product(name: "AsyncHTTPClient", package: "async-http-client")
 let lifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let signals: Target.Dependency = .product(name: "UnixSignals", package: "swift-service-lifecycle")
 let grdb: Target.Dependency = .product(name: "GRDB", package: "GRDB.swift")
 let jwt: Target.Dependency = .product(name: "JWTKit", package: "jwt-kit")
 let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
@@ -98,8 +99,8 @@ let package = Package(
             "ServiceKit",
             [
                 "Resilience", "FaultInjection", hummingbird, hummingbirdTLS, hummingbirdHTTP2, httpClient, httpTypes,
-                nioCore, nioPosix, nioFoundation, nioTLS, logging, metrics, coreMetrics, lifecycle, grdb, jwt, crypto,
-                cryptoExtras, x509, asn1, arguments,
+                nioCore, nioPosix, nioFoundation, nioTLS, logging, metrics, coreMetrics, lifecycle, signals, grdb, jwt,
+                crypto, cryptoExtras, x509, asn1, arguments,
             ]),
         module("UserService", service),
         module("PostService", service),

@@ -6,9 +6,7 @@ internal import Foundation
 package enum WallClock {
     /// Milliseconds since 1970.
     @Sendable package static func milliseconds() -> Int64 {
-        var time = timespec()
-        clock_gettime(CLOCK_REALTIME, &time)
-        return Int64(time.tv_sec) * 1000 + Int64(time.tv_nsec) / 1_000_000
+        Int64((Date().timeIntervalSince1970 * 1000).rounded(.down))
     }
 
     /// A moment as ISO 8601 in UTC with milliseconds, `2026-01-31T09:05:00.250Z`.

@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// A signed-in user, as a verified token names them.
+package struct Caller: Sendable, Equatable {
+    package var id: String
+    package var name: String
+    /// The token itself, to call other services in the user's name.
+    package var token: String
+
+    package init(id: String, name: String, token: String) {
+        self.id = id
+        self.name = name
+        self.token = token
+    }
+}

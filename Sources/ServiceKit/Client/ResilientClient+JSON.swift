@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import Foundation
+internal import HTTPTypes
+internal import NIOCore
+
+extension ResilientClient {
+    /// Gets a JSON value from a service.
+    ///
+    /// - Parameter path: with its query, percent-encoded: `/internal/v1/users?ids=1,2`.
+    /// - Throws: ``CallError``.
+    package func get<Answer: Decodable>(
+        _ path: String, from service: String, as credentials: Credentials, _ type: Answer.Type = Answer.self
+    ) async throws(CallError) -> Answer {
+        let call = Call(.get, service, path, headers: [.accept: "application/json"], credentials: credentials)
+        return try decode(try await send(call), of: call)
+    }
+
+    /// Gets a JSON value from a service, or something else instead when that fails.
+    ///
+    /// - Parameter fallback: what to go on with when there is no answer. An answer like 404 is one: it throws.
+    /// - Returns: the value, and whether it is the fallback.
+    package func get<Answer: Decodable & Sendable>(
+        _ path: String, from service: String, as credentials: Credentials, fallback: Answer
+    ) async throws(CallError) -> (value: Answer, degraded: Bool) {
+        do {
+            return (try await get(path, from: service, as: credentials, Answer.self), false)
+        } catch {
+            if let status = error.status, status < 500, status != 429 { throw error }
+            if error.code == .cancelled { throw error }
+            return (fallback, true)
+        }
+    }
+
+    /// Posts a JSON value to a service.
+    ///
+    /// - Parameter idempotencyKey: with one, the call may be repeated when it fails.
+    /// - Throws: ``CallError``.
+    @discardableResult
+    package func post(
+        _ path: String, to service: String, body: some Encodable, as credentials: Credentials,
+        contentType: String = "application/json", idempotencyKey: String? = nil
+    ) async throws(CallError) -> PeerResponse {
+        var headers: HTTPFields = [.contentType: contentType]
+        if let idempotencyKey { headers[.idempotencyKey] = "\"\(idempotencyKey)\"" }
+        let buffer: ByteBuffer
+        do {
+            buffer = ByteBuffer(bytes: try JSON.encoder.encode(body))
+        } catch {
+            throw CallError(.badAnswer, edge: edge(to: service), message: "the request can't be encoded: \(error)")
+        }
+        return try await send(Call(.post, service, path, headers: headers, body: buffer, credentials: credentials))
+    }
+
+    private func decode<Answer: Decodable>(_ response: PeerResponse, of call: Call) throws(CallError) -> Answer {
+        do {
+            return try JSON.decoder.decode(Answer.self, from: Data(response.body.readableBytesView))
+        } catch {
+            throw CallError(
+                .badAnswer, edge: edge(to: call.service),
+                message:
+                    "the answer to \(call.method) \(call.path.prefix { $0 != "?" }) is not what was expected: \(error)")
+        }
+    }
+}

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import HTTPTypes
+package import NIOCore
+
+/// Calls other services, every call through the pipeline that is named after its edge: `post -> comment`.
+///
+/// Without configured policies a call is one attempt that ends after ``ultimateTimeout``. Safe from any thread.
+package final class ResilientClient: Sendable {
+    /// The service that calls.
+    package let caller: String
+    package let directory: ServiceDirectory
+    let transport: any PeerTransport
+    let secret: ServiceSecret
+
+    /// The longest that any call lasts, all attempts together, whatever the policies say.
+    package static let ultimateTimeout: Duration = .seconds(30)
+
+    package init(caller: String, directory: ServiceDirectory, transport: any PeerTransport, secret: ServiceSecret) {
+        self.caller = caller
+        self.directory = directory
+        self.transport = transport
+        self.secret = secret
+    }
+
+    /// The name of the pipeline for calls to a service.
+    package func edge(to service: String) -> String { "\(caller) -> \(service)" }
+
+    /// One logical call, with as many attempts as its pipeline makes.
+    package struct Call: Sendable {
+        package var method: HTTPRequest.Method
+        package var service: String
+        /// With its query, percent-encoded.
+        package var path: String
+        package var headers: HTTPFields
+        package var body: ByteBuffer?
+        package var credentials: Credentials
+        /// Whether it may be sent twice.
+        package var isRepeatable: Bool
+
+        package init(
+            _ method: HTTPRequest.Method, _ service: String, _ path: String, headers: HTTPFields = [:],
+            body: ByteBuffer? = nil, credentials: Credentials = .none, isRepeatable: Bool? = nil
+        ) {
+            self.method = method
+            self.service = service
+            self.path = path
+            self.headers = headers
+            self.body = body
+            self.credentials = credentials
+            self.isRepeatable = isRepeatable ?? Self.isRepeatable(method, headers)
+        }
+
+        /// RFC 9110, 9.2.2; a POST with an idempotency key may be repeated as well.
+        private static func isRepeatable(_ method: HTTPRequest.Method, _ headers: HTTPFields) -> Bool {
+            switch method {
+            case .get, .head, .options, .put, .delete: true
+            default: headers[.idempotencyKey] != nil
+            }
+        }
+    }
+
+    /// Makes a call. An answer below 400 is a result, everything else an error.
+    ///
+    /// - Throws: ``CallError``.
+    package func send(_ call: Call) async throws(CallError) -> PeerResponse {
+        let response = try await execute(call)
+        guard response.status.code < 400 else {
+            throw CallError(
+                .status(response.status.code), edge: edge(to: call.service),
+                message: "\(call.method) \(call.path.prefix { $0 != "?" }) answered \(response.status.code)")
+        }
+        return response
+    }
+
+    // MARK: - One attempt
+
+    /// The request of one attempt, to the instance that is next in turn.
+    func request(for call: Call, attempt: Int, remaining: Duration?) throws(TransportFailure) -> PeerRequest {
+        guard let address = directory.next(call.service) else {
+            throw TransportFailure(.noInstance, "no instance of the \(call.service) service is known")
+        }
+        var headers = call.headers
+        headers[.caller] = caller
+        headers[.attempt] = String(attempt)
+        if let remaining { headers[.deadline] = String(max(1, remaining.clampedNanoseconds / 1_000_000)) }
+        if let traceparent = CallScope.current?.traceparent { headers[.traceparent] = traceparent }
+        switch call.credentials {
+        case .none: break
+        case .user(let caller): headers[.authorization] = "Bearer \(caller.token)"
+        case .service: headers[.serviceSecret] = secret.value
+        }
+        return PeerRequest(method: call.method, url: address.description + call.path, headers: headers, body: call.body)
+    }
+
+    private func execute(_ call: Call) async throws(CallError) -> PeerResponse {
+        let timeout = UInt64(30_000_000_000)
+        let now = MonotonicClock.nanoseconds
+        let deadline = min(CallScope.current?.deadlineNanoseconds ?? .max, now + timeout)
+        do {
+            let request = try request(for: call, attempt: 1, remaining: .nanoseconds(deadline &- now))
+            return try await transport.send(request, deadline: .uptimeNanoseconds(deadline))
+        } catch {
+            let code: CallError.Code =
+                switch error.kind {
+                case .timeout: .timedOut
+                case .cancelled: .cancelled
+                case .badAnswer: .badAnswer
+                case .noInstance, .connect, .tls, .connectionLost: .unreachable
+                }
+            throw CallError(code, edge: edge(to: call.service), message: error.message)
+        }
+    }
+}

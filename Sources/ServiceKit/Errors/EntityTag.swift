@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import HTTPTypes
+package import Hummingbird
+
+/// The version of a resource as HTTP shows it: a strong entity tag (RFC 9110, 8.8.3), `"7"`.
+package struct EntityTag: Sendable, Equatable, CustomStringConvertible {
+    package let version: Int
+
+    package init(version: Int) {
+        self.version = version
+    }
+
+    /// With its quotes, as it stands in a header field.
+    package var description: String { "\"\(version)\"" }
+}
+
+extension Request {
+    /// Demands that the client changes the version that is current (RFC 9110, 13.1.1).
+    ///
+    /// Check again in the statement that writes (`… WHERE version = ?`): another request may come in between.
+    /// - Throws: a ``Problem``: 428 without If-Match (RFC 6585), 412 when it names another version, 400 when it can't be read.
+    package func requireIfMatch(_ current: EntityTag) throws {
+        guard let field = headers[.ifMatch] else {
+            throw Problem(
+                .preconditionRequired, type: "if-match-required",
+                detail: "Send If-Match with the ETag of the version that you change.")
+        }
+        guard try Self.tags(field, in: "If-Match").contains(where: { $0 == "*" || $0 == current.description }) else {
+            throw Problem.stale(sent: field, current: current)
+        }
+    }
+
+    /// Whether the client already has this version, so that 304 is the answer (RFC 9110, 13.1.2). Compares weakly.
+    package func hasCurrent(_ tag: EntityTag) -> Bool {
+        guard let field = headers[.ifNoneMatch], let tags = try? Self.tags(field, in: "If-None-Match") else {
+            return false
+        }
+        return tags.contains { $0 == "*" || $0 == tag.description || $0 == "W/" + tag.description }
+    }
+
+    /// The members of a list of entity tags.
+    private static func tags(_ field: String, in name: String) throws -> [Substring] {
+        try field.split(separator: ",").map { member in
+            let tag = member.drop { $0 == " " }.prefix { $0 != " " }
+            let opaque = tag.hasPrefix("W/") ? tag.dropFirst(2) : tag
+            guard tag == "*" || (opaque.count >= 2 && opaque.hasPrefix("\"") && opaque.hasSuffix("\"")) else {
+                throw Problem(
+                    .badRequest, type: "malformed-header", detail: "\(name) must hold ETags in double quotes.")
+            }
+            return tag
+        }
+    }
+}
+
+extension Problem {
+    /// 412: somebody else changed the resource.
+    package static func stale(sent: String, current: EntityTag) -> Problem {
+        Problem(
+            .preconditionFailed, type: "stale-etag", title: "The resource changed",
+            detail: "If-Match is \(sent.prefix(64)) but the current version is \(current).",
+            extensions: ["currentETag": .string(current.description), "retryable": false],
+            headers: [.eTag: current.description])
+    }
+}
+
+extension Response {
+    /// 304 with its ETag.
+    package static func notModified(_ tag: EntityTag) -> Response {
+        Response(status: .notModified, headers: [.eTag: tag.description])
+    }
+}

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import FaultInjection
+internal import HTTPTypes
+internal import Synchronization
+
+/// The faults that are set inside this service, and their effect on requests.
+///
+/// Safe from any thread. A change concerns the requests that come after it, and ends hangs.
+package final class InServiceFaults: Sendable {
+    private struct State {
+        var decider = FaultDecider(faults: [])
+        /// Goes up with each change: requests that hang look at it.
+        var generation: UInt64 = 0
+    }
+
+    private let state = Mutex(State())
+    private let requests = Atomic<UInt64>(0)
+    /// Nothing set is the rule: one load then decides.
+    private let isActive = Atomic<Bool>(false)
+
+    package init() {}
+
+    package var decider: FaultDecider { state.withLock { $0.decider } }
+
+    package func set(_ decider: FaultDecider) {
+        state.withLock {
+            $0.decider = decider
+            $0.generation += 1
+        }
+        // After the decider: whoever sees `true` also sees the decider through the lock.
+        isActive.store(!decider.isIdle, ordering: .releasing)
+    }
+
+    /// Does to a request what the faults demand: waits, hangs, or answers in the service's place.
+    ///
+    /// - Throws: the ``Problem`` to answer with, or `CancellationError`.
+    func strike(method: HTTPRequest.Method, path: String) async throws {
+        guard isActive.load(ordering: .acquiring) else { return }
+        let (decider, generation) = state.withLock { ($0.decider, $0.generation) }
+        let number = requests.wrappingAdd(1, ordering: .relaxed).oldValue
+        let decision = decider.decide(method: method.rawValue, path: path, number: number)
+        if decision.delay > .zero { try await Task.sleep(for: decision.delay) }
+        switch decision.outcome {
+        case .serve: return
+        case .answer(let status):
+            throw Problem(.init(code: status), type: "injected-fault", detail: "A fault was injected here.")
+        case .hang:
+            // Polling is good enough for a fault that is there to hang.
+            while state.withLock({ $0.generation }) == generation { try await Task.sleep(for: .milliseconds(50)) }
+            throw Problem(.serviceUnavailable, type: "injected-fault", detail: "A fault was injected here and is over.")
+        }
+    }
+}
