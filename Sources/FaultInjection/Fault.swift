@@ -14,7 +14,7 @@ package struct Fault: Sendable, Codable, Equatable {
     package enum Kind: Sendable, Codable, Equatable {
         /// Delays what passes by mean ± jitter (uniform).
         case latency(mean: Duration, jitter: Duration)
-        /// Accepts and never answers.
+        /// Accepts and never answers. Inside a service: a request hangs until the fault ends.
         case blackhole
         /// Refuses new connections and closes open ones.
         case down
@@ -30,14 +30,36 @@ package struct Fault: Sendable, Codable, Equatable {
 
     package var location: Location
     package var kind: Kind
+    /// Which requests a fault inside a service concerns; nothing at other locations.
+    package var route: RoutePattern
     /// After the start of the load.
     package var start: Duration
     package var duration: Duration
 
-    package init(location: Location, kind: Kind, start: Duration, duration: Duration) {
+    package init(
+        location: Location, kind: Kind, route: RoutePattern = .all, start: Duration, duration: Duration
+    ) {
         self.location = location
         self.kind = kind
+        self.route = route
         self.start = start
         self.duration = duration
+    }
+}
+
+extension Fault {
+    /// The fault as the service's admin port takes it, or nil when it acts elsewhere.
+    package var serviceFault: ServiceFault? {
+        guard case .service = location else { return nil }
+        switch kind {
+        case .latency(let mean, let jitter):
+            return ServiceFault(route: route, kind: .latency(mean: mean, jitter: jitter))
+        case .error(let status, let rate):
+            return ServiceFault(route: route, kind: .error(status: status), rate: rate)
+        case .blackhole:
+            return ServiceFault(route: route, kind: .hang)
+        case .down, .reset, .pause, .kill:
+            return nil
+        }
     }
 }

@@ -68,3 +68,22 @@ package struct RoutePattern: Sendable, Equatable, CustomStringConvertible {
         return parts.count == segments.count
     }
 }
+
+extension RoutePattern: Codable {
+    package init(from decoder: any Decoder) throws {
+        let text = try decoder.singleValueContainer().decode(String.self)
+        guard let pattern = RoutePattern(text) else {
+            throw DecodingError.dataCorrupted(
+                .init(
+                    codingPath: decoder.codingPath,
+                    debugDescription: "'\(text)' is not a route; write *, /path or METHOD /path, with * for one segment"
+                ))
+        }
+        self = pattern
+    }
+
+    package func encode(to encoder: any Encoder) throws {
+        var container = encoder.singleValueContainer()
+        try container.encode(description)
+    }
+}

@@ -10,6 +10,7 @@ package struct Scenario: Sendable {
     package var system: System
     package var seed: UInt64
     package var population = Population()
+    package var connections = Connections()
     package var load: [Load]
     package var journeys: [Journey]
     package var faults: [Fault] = []
@@ -49,14 +50,28 @@ extension Scenario {
         package var skew = 0.99
     }
 
+    /// How the generator connects to the targets.
+    package struct Connections: Sendable, Equatable {
+        package enum Strategy: String, Sendable, CaseIterable {
+            case shared
+            case perUser = "per-user"
+            case perRequest = "per-request"
+        }
+        package var strategy = Strategy.shared
+        /// Most connections to one target.
+        package var limitPerTarget = 512
+    }
+
     package struct Load: Sendable {
-        package enum Arrivals: Sendable { case uniform, poisson }
-        package enum Executor: Sendable {
+        package enum Arrivals: String, Sendable, CaseIterable { case uniform, poisson }
+        package enum Executor: Sendable, Equatable {
             case constantArrivalRate(perSecond: Double)
+            /// Straight lines from the start rate through the stages. The warm-up before them holds the start rate.
             case rampingArrivalRate(startPerSecond: Double, stages: [Stage])
+            /// A closed loop: each user begins a journey as soon as the last one has ended.
             case constantUsers(Int)
         }
-        package struct Stage: Sendable {
+        package struct Stage: Sendable, Equatable {
             package var duration: Duration
             package var targetPerSecond: Double
         }
@@ -64,9 +79,11 @@ extension Scenario {
         package var name: String
         package var executor: Executor
         package var arrivals: Arrivals
-        /// Without the warm-up.
+        /// Without the warm-up. For a ramp the sum of its stages.
         package var duration: Duration
+        /// Played before `duration` begins, not measured.
         package var warmup: Duration
+        /// After the start of the whole load; the warm-up begins here.
         package var start: Duration
         /// Journey names and weights, in the script's order.
         package var journeys: [(name: String, weight: Double)]
@@ -82,40 +99,46 @@ extension Scenario {
         case think(Think)
     }
 
-    package enum Think: Sendable {
+    package enum Think: Sendable, Equatable {
         case fixed(Duration)
         case uniform(Duration, Duration)
         case exponential(Duration)
     }
 
     package struct Request: Sendable {
-        package enum Body: Sendable {
-            /// JSON text with `${…}` in its strings.
+        package enum Body: Sendable, Equatable {
+            /// JSON text with `${…}` in its strings; a template as `TextTemplate` reads it.
             case json(String)
             case raw(String, contentType: String)
         }
         package enum Source: Sendable, Equatable {
+            /// A JSON path that `JSONPath` reads.
             case json(String)
             case header(String)
         }
-        package struct Capture: Sendable {
+        package struct Capture: Sendable, Equatable {
             package var variable: String
             package var source: Source
             package var required: Bool
         }
 
+        /// For tables and charts: `GET /v1/posts/{post}/comments`, or the script's own words.
+        package var label: String
+        /// In capitals.
         package var method: String
-        /// Path and query with `${…}`.
+        /// Path and query with `${…}`; a template as `TextTemplate` reads it.
         package var path: String
         /// Name of the target.
         package var service: String
         /// `someone`: a user of the population, the same for the whole session.
         package var asSomeone: Bool
+        /// The values are templates.
         package var headers: [(name: String, value: String)]
         package var body: Body?
+        /// Statuses that are right; empty means any below 400.
         package var expectedStatuses: [Int]
         package var captures: [Capture]
-        /// A variable that must have a value.
+        /// A variable that must have a value, or the request is left out.
         package var when: String?
         package var timeout: Duration
     }
@@ -125,17 +148,25 @@ extension Scenario {
         package var edits: PolicyEdits
     }
 
-    package struct Threshold: Sendable {
+    package struct Threshold: Sendable, Equatable {
         package enum Metric: Sendable, Equatable {
+            /// 0…100, of the response times.
             case percentile(Double)
+            /// Share of the requests that ended as expected.
             case success
+            /// 1 − `success`.
             case errors
             case mean
             case max
             /// Time from the end of the fault until the run is back at its baseline.
             case recovery
         }
-        package enum Comparison: String, Sendable { case less = "<", lessOrEqual = "<=", greater = ">", greaterOrEqual = ">=" }
+        package enum Comparison: String, Sendable, CaseIterable {
+            case less = "<"
+            case lessOrEqual = "<="
+            case greater = ">"
+            case greaterOrEqual = ">="
+        }
 
         /// As written in the script.
         package var expression: String
@@ -145,7 +176,7 @@ extension Scenario {
         package var comparison: Comparison
         /// Nanoseconds for durations, 0…1 for ratios.
         package var value: Double
-        /// `baseline`, `fault` or `recovery`, or nil for the whole run.
+        /// `baseline`, `fault` or `recovery`, or nil for the whole measured run.
         package var phase: String?
     }
 }

@@ -1,0 +1,320 @@
+// SPDX-License-Identifier: Apache-2.0
+
+extension ScenarioReader {
+    /// One request; its captures are known to the steps after it.
+    func readRequest(
+        _ section: ScriptSection, _ action: ScriptNode.Entry, _ variables: inout JourneyVariables
+    ) -> Scenario.Request? {
+        let faultsBefore = reader.faults.count
+        var request = Scenario.Request(
+            label: "", method: action.key.uppercased(), path: "", service: "", asSomeone: false, headers: [], body: nil,
+            expectedStatuses: [], captures: [], when: nil, timeout: .seconds(10))
+        readPath(action, into: &request, variables)
+        readService(section, into: &request)
+        readPersona(section, into: &request)
+        if let node = section["label"], let label = reader.text(node, "label") { request.label = label }
+        readHeaders(section, into: &request, variables)
+        readBody(section, into: &request, variables)
+        readExpectations(section, into: &request)
+        readCondition(section, into: &request, variables)
+        if let timeout = section.duration("timeout", default: request.timeout, allowZero: false) {
+            request.timeout = timeout
+        }
+        readCaptures(section, into: &request, &variables)
+        return reader.faults.count == faultsBefore ? request : nil
+    }
+
+    private func readPath(
+        _ action: ScriptNode.Entry, into request: inout Scenario.Request, _ variables: JourneyVariables
+    ) {
+        guard let path = action.value.text else {
+            reader.report(
+                action.value.isNull ? action.keyPosition : action.value.position,
+                "'\(action.key)' takes a path like /v1/posts, not \(action.value.kind)")
+            return
+        }
+        guard path.hasPrefix("/") else {
+            reader.report(
+                action.value.position,
+                path.contains("://")
+                    ? "a step has a path like /v1/posts; its host comes from 'service'"
+                    : "the path \(path.quoted) starts with '/'")
+            return
+        }
+        guard let template = readTemplate(path, in: action.value, variables) else { return }
+        // Spaces inside of holes are no part of the request.
+        let bad = template.segments.contains { segment in
+            guard case .literal(let text) = segment else { return false }
+            return text.unicodeScalars.contains { $0.value <= 0x20 || $0.value == 0x7F || $0 == "#" || !$0.isASCII }
+        }
+        if bad {
+            reader.report(
+                action.value.position,
+                "the path \(path.quoted) has characters that a request can't; percent-encode them, as %20")
+        }
+        request.path = path
+        request.label = "\(request.method) \(Self.shown(template))"
+    }
+
+    /// A path for people: without its query, with names in the holes.
+    private static func shown(_ template: TextTemplate) -> String {
+        var text = ""
+        for segment in template.segments {
+            switch segment {
+            case .literal(let literal):
+                let path = literal.prefix { $0 != "?" }
+                text += path
+                if path.count < literal.count { return text }
+            case .variable(let name): text += "{\(name)}"
+            case .user(let column): text += "{user.\(column)}"
+            case .random(let table, let column): text += "{\(table).\(column)}"
+            case .uuid: text += "{uuid}"
+            case .counter: text += "{counter}"
+            case .now: text += "{now}"
+            case .randomInteger: text += "{random}"
+            case .randomText: text += "{text}"
+            }
+        }
+        return text
+    }
+
+    private func readService(_ section: ScriptSection, into request: inout Scenario.Request) {
+        // With a faulty 'system', the names are not known.
+        guard let names = system?.targetNames else { return }
+        if let node = section["service"] {
+            guard let name = reader.text(node, "service") else { return }
+            if reader.reference(name, "service", among: names, at: node.position) { request.service = name }
+        } else if names.count == 1 {
+            request.service = names[0]
+        } else {
+            reader.report(
+                section.entry("service")?.keyPosition ?? section.position,
+                "this request has no 'service'; there are \(names.joined(separator: ", "))")
+        }
+    }
+
+    private func readPersona(_ section: ScriptSection, into request: inout Scenario.Request) {
+        guard let node = section["as"], reader.word(node, "as", ["someone"]) != nil else { return }
+        if let system, system != .social {
+            reader.report(
+                node.position, "'as: someone' needs the population of the social network; write a header instead")
+        }
+        request.asSomeone = true
+    }
+
+    private func readHeaders(
+        _ section: ScriptSection, into request: inout Scenario.Request, _ variables: JourneyVariables
+    ) {
+        guard let entry = section.entry("headers"), !entry.value.isNull else { return }
+        guard let entries = entry.value.entries else {
+            reader.report(entry.value.position, "'headers' maps names to values, not \(entry.value.kind)")
+            return
+        }
+        for header in entries {
+            let isToken =
+                !header.key.isEmpty
+                && header.key.utf8.allSatisfy { byte in
+                    (48...57).contains(byte) || (65...90).contains(byte) || (97...122).contains(byte)
+                        || "!#$%&'*+-.^_`|~".utf8.contains(byte)
+                }
+            guard isToken else {
+                reader.report(header.keyPosition, "\(header.key.quoted) can't be the name of a header")
+                continue
+            }
+            if ["host", "content-length", "transfer-encoding", "connection"].contains(header.key.lowercased()) {
+                reader.report(
+                    header.keyPosition, "the load generator sets the header \(header.key.quoted) itself; leave it out")
+                continue
+            }
+            guard let value = reader.text(header.value, header.key) else { continue }
+            if value.unicodeScalars.contains(where: { $0.value < 0x20 && $0 != "\t" || $0.value == 0x7F }) {
+                reader.report(
+                    header.value.position, "the value of \(header.key.quoted) has a line break or a control character")
+                continue
+            }
+            _ = readTemplate(value, in: header.value, variables)
+            request.headers.append((header.key, value))
+        }
+    }
+
+    private func readBody(
+        _ section: ScriptSection, into request: inout Scenario.Request, _ variables: JourneyVariables
+    ) {
+        let json = section.entry("json")
+        let raw = section.entry("body")
+        if let first = json ?? raw, request.method == "GET" || request.method == "HEAD" {
+            reader.report(first.keyPosition, "a \(request.method) request has no body")
+            return
+        }
+        if json != nil, let raw {
+            reader.report(raw.keyPosition, "a request has 'json' or 'body', not both")
+            return
+        }
+        let contentType = section["content-type"].flatMap { reader.text($0, "content-type") }
+        if raw == nil, let entry = section.entry("content-type") {
+            reader.report(entry.keyPosition, "'content-type' goes with 'body'; JSON has its own")
+            return
+        }
+        if let json {
+            checkTemplates(json.value, variables)
+            request.body = .json(JSONText.of(json.value))
+        } else if let raw, !raw.value.isNull, let text = reader.text(raw.value, "body") {
+            _ = readTemplate(text, in: raw.value, variables)
+            request.body = .raw(text, contentType: contentType ?? "text/plain; charset=utf-8")
+        }
+    }
+
+    private func checkTemplates(_ node: ScriptNode, _ variables: JourneyVariables) {
+        switch node.value {
+        case .null: break
+        case .scalar(let text, _): _ = readTemplate(text, in: node, variables)
+        case .list(let items): for item in items { checkTemplates(item, variables) }
+        case .map(let entries):
+            for entry in entries {
+                let key = ScriptNode(value: .scalar(entry.key, plain: true), position: entry.keyPosition)
+                _ = readTemplate(entry.key, in: key, variables)
+                checkTemplates(entry.value, variables)
+            }
+        }
+    }
+
+    private func readExpectations(_ section: ScriptSection, into request: inout Scenario.Request) {
+        guard let entry = section.entry("expect"), !entry.value.isNull,
+            let expect = ScriptSection(
+                entry.value, "'expect'", at: entry.keyPosition, keys: ["status"], reader: reader),
+            let node = expect["status"]
+        else { return }
+        for item in node.items ?? [node] {
+            if let status = reader.integer(item, "status", in: 100...599) { request.expectedStatuses.append(status) }
+        }
+    }
+
+    private func readCondition(
+        _ section: ScriptSection, into request: inout Scenario.Request, _ variables: JourneyVariables
+    ) {
+        guard let node = section["when"], let text = reader.text(node, "when") else { return }
+        let name = text.hasPrefix("${") && text.hasSuffix("}") ? String(text.dropFirst(2).dropLast()) : text
+        guard TextTemplate.isIdentifier(name) else {
+            reader.report(node.position, "'when' names a captured variable, as ${post}, not \(text.quoted)")
+            return
+        }
+        if isKnown(name, at: node.position, variables) { request.when = name }
+    }
+
+    private func readCaptures(
+        _ section: ScriptSection, into request: inout Scenario.Request, _ variables: inout JourneyVariables
+    ) {
+        guard let entry = section.entry("capture"), !entry.value.isNull else { return }
+        guard let entries = entry.value.entries else {
+            reader.report(
+                entry.value.position,
+                "'capture' maps variables to places, for example {post: $.items[0].id}, not \(entry.value.kind)")
+            return
+        }
+        for capture in entries {
+            // Known from here on even if its place is wrong: that is one mistake, not one for each use.
+            variables.known.insert(capture.key)
+            guard TextTemplate.isIdentifier(capture.key), !TextTemplate.reservedNames.contains(capture.key) else {
+                let reserved = TextTemplate.reservedNames.contains(capture.key)
+                reader.report(
+                    capture.keyPosition,
+                    reserved
+                        ? "\(capture.key.quoted) is built in; give the variable another name"
+                        : "\(capture.key.quoted) can't name a variable: letters, digits, '_' and '-', first a letter or '_'"
+                )
+                continue
+            }
+            if let read = readCapture(capture) { request.captures.append(read) }
+        }
+    }
+
+    private func readCapture(_ entry: ScriptNode.Entry) -> Scenario.Request.Capture? {
+        if entry.value.text != nil {
+            return readJSONPath(entry.value).map { .init(variable: entry.key, source: .json($0), required: false) }
+        }
+        let title = "the capture \(entry.key.quoted)"
+        guard
+            let section = ScriptSection(
+                entry.value, title, at: entry.keyPosition, keys: ["json", "header", "required"], reader: reader)
+        else { return nil }
+        let required = section["required"].map { reader.bool($0, "required") } ?? false
+        let source: Scenario.Request.Source?
+        switch (section["json"], section["header"]) {
+        case (let json?, nil): source = readJSONPath(json).map { .json($0) }
+        case (nil, let header?): source = reader.text(header, "header").map { .header($0) }
+        default:
+            reader.report(section.position, "\(title) comes from one of 'json' and 'header', for example {json: $.id}")
+            return nil
+        }
+        guard let required, let source else { return nil }
+        return .init(variable: entry.key, source: source, required: required)
+    }
+
+    private func readJSONPath(_ node: ScriptNode) -> String? {
+        guard let text = reader.text(node, "json") else { return nil }
+        do {
+            _ = try JSONPath(text)
+            return text
+        } catch {
+            reader.report(
+                node.position(ofScalar: error.offset), "\(text.quoted) is not a JSON path: \(error.message)")
+            return nil
+        }
+    }
+
+    // MARK: - Templates
+
+    /// Checks a template's syntax and the names in its holes.
+    private func readTemplate(_ text: String, in node: ScriptNode, _ variables: JourneyVariables) -> TextTemplate? {
+        let template: TextTemplate
+        do {
+            template = try TextTemplate(text)
+        } catch {
+            reader.report(node.position(ofScalar: error.offset), error.message)
+            return nil
+        }
+        for (segment, offset) in zip(template.segments, template.offsets) {
+            let place = node.position(ofScalar: offset)
+            switch segment {
+            case .variable(let name): _ = isKnown(name, at: place, variables)
+            case .user(let column): checkColumn(column, of: "users", at: place)
+            case .random(let table, let column):
+                guard let system, isSocial(system, at: place) else { break }
+                if reader.reference(table, "table", among: SocialNetwork.tables.keys.sorted(), at: place) {
+                    checkColumn(column, of: table, at: place)
+                }
+            default: break
+            }
+        }
+        return template
+    }
+
+    private func checkColumn(_ column: String, of table: String, at place: ScriptPosition) {
+        guard let system, isSocial(system, at: place) else { return }
+        _ = reader.reference(column, "column of \(table)", among: SocialNetwork.tables[table] ?? [], at: place)
+    }
+
+    private func isSocial(_ system: Scenario.System, at place: ScriptPosition) -> Bool {
+        if system == .social { return true }
+        reader.report(
+            place, "only the social network has users and posts to draw from; this script's system is 'targets'")
+        return false
+    }
+
+    private func isKnown(_ name: String, at place: ScriptPosition, _ variables: JourneyVariables) -> Bool {
+        if variables.known.contains(name) { return true }
+        if let capture = variables.captures[name] {
+            reader.report(
+                place, "the variable \(name.quoted) is used before it is captured; line \(capture.line) captures it")
+        } else {
+            let built = ["user.id", "user.name", "user.token", "uuid", "counter", "now"]
+            let names = variables.captures.keys.sorted() + built
+            let captured = variables.captures.keys.sorted().joined(separator: ", ")
+            reader.report(
+                place,
+                "no step captures the variable \(name.quoted)\(NearestName.hint(for: name, among: names))"
+                    + (captured.isEmpty ? "; this journey captures nothing" : "; this journey captures \(captured)"))
+        }
+        return false
+    }
+}

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+
+extension Scenario.Load {
+    /// When the last arrival comes at the latest, after the start of the whole load.
+    package var end: Duration { start + warmup + duration }
+
+    /// Expected number of journeys that start, the warm-up included; nil for a closed loop, where the answers decide.
+    package var expectedArrivals: Double? {
+        switch executor {
+        case .constantArrivalRate(let rate):
+            return rate * Self.seconds(warmup + duration)
+        case .rampingArrivalRate(let start, let stages):
+            var total = start * Self.seconds(warmup)
+            var rate = start
+            for stage in stages {
+                // The area under a straight line.
+                total += (rate + stage.targetPerSecond) / 2 * Self.seconds(stage.duration)
+                rate = stage.targetPerSecond
+            }
+            return total
+        case .constantUsers:
+            return nil
+        }
+    }
+
+    private static func seconds(_ duration: Duration) -> Double { duration / .seconds(1) }
+}
+
+extension Scenario {
+    /// From the start of the load to the last arrival.
+    package var duration: Duration { load.map(\.end).max() ?? .zero }
+
+    /// What nothing is measured before: the end of the shortest warm-up of the loads that begin first.
+    package var measuredFrom: Duration { Self.measuredFrom(load) }
+
+    static func measuredFrom(_ load: [Load]) -> Duration { load.map { $0.start + $0.warmup }.min() ?? .zero }
+
+    /// Expected requests of one journey that runs to its end.
+    package func requests(inJourney name: String) -> Int {
+        journeys.first { $0.name == name }?.steps.count { if case .request = $0 { true } else { false } } ?? 0
+    }
+
+    /// Expected number of requests when every journey runs to its end; nil with a closed loop.
+    package var expectedRequests: Double? {
+        var total = 0.0
+        for load in load {
+            guard let arrivals = load.expectedArrivals else { return nil }
+            let weights = load.journeys.reduce(0) { $0 + $1.weight }
+            guard weights > 0 else { continue }
+            for journey in load.journeys {
+                total += arrivals * journey.weight / weights * Double(requests(inJourney: journey.name))
+            }
+        }
+        return total
+    }
+}

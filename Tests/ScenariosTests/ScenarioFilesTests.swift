@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Foundation
+import Scenarios
+import Testing
+
+@Suite("The scripts in scenarios/")
+struct ScenarioFilesTests {
+    /// The repository's folder.
+    static let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+        .deletingLastPathComponent()
+
+    static var names: [String] {
+        let folder = root.appendingPathComponent("scenarios").path
+        let files = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
+        return files.filter { $0.hasSuffix(".yaml") }.sorted()
+    }
+
+    private func load(_ name: String) throws -> Scenario {
+        try Scenario.load(path: Self.root.appendingPathComponent("scenarios/\(name)").path)
+    }
+
+    @Test("every script is sound and named like its file", arguments: names)
+    func sound(name: String) throws {
+        let scenario = try load(name)
+        #expect(scenario.name + ".yaml" == name)
+        #expect(!scenario.description.isEmpty)
+    }
+
+    @Test("the three scripts of the README are there")
+    func present() {
+        #expect(Set(Self.names).isSuperset(of: ["quickstart.yaml", "timeline-mix.yaml", "comment-brownout.yaml"]))
+    }
+
+    @Test("the quickstart plays 20 s without faults and expects more than 5,000 measured requests")
+    func quickstart() throws {
+        let scenario = try load("quickstart.yaml")
+        #expect(scenario.duration == .seconds(20))
+        #expect(scenario.faults.isEmpty)
+        #expect(scenario.variants.map(\.name) == ["default"])
+        let measured = try #require(scenario.expectedRequests) * 17 / 20
+        #expect(measured > 6_000)
+    }
+
+    @Test("the timeline mix has the shares of DeathStarBench")
+    func timelineMix() throws {
+        let load = try #require(try load("timeline-mix.yaml").load.first)
+        #expect(load.journeys.map(\.name) == ["home-timeline", "user-timeline", "compose-post"])
+        #expect(load.journeys.map(\.weight) == [60, 30, 10])
+    }
+
+    @Test("the brownout compares nothing, retries and everything under one fault")
+    func brownout() throws {
+        let scenario = try load("comment-brownout.yaml")
+        #expect(scenario.variants.map(\.name) == ["none", "retries", "everything"])
+        #expect(scenario.faults.count == 1)
+    }
+}
