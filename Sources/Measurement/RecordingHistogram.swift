@@ -11,8 +11,6 @@ package struct RecordingHistogram: Sendable {
 
     package init() {}
 
-    package var isEmpty: Bool { pages.allSatisfy(\.isEmpty) }
-
     /// Counts one sample, in nanoseconds. Allocates when it is the first in its page. A bucket holds up to 2^32 − 1 samples.
     package mutating func record(_ nanoseconds: UInt64) {
         let index = HistogramBuckets.index(of: nanoseconds)
@@ -20,6 +18,13 @@ package struct RecordingHistogram: Sendable {
         if page >= pages.count { pages.append(contentsOf: repeatElement([], count: page + 1 - pages.count)) }
         if pages[page].isEmpty { pages[page] = [UInt32](repeating: 0, count: 1 << Self.pageBits) }
         pages[page][index & (1 << Self.pageBits - 1)] += 1
+    }
+
+    /// Forgets all samples and keeps the pages.
+    package mutating func removeAll() {
+        for page in pages.indices where !pages[page].isEmpty {
+            for bucket in pages[page].indices { pages[page][bucket] = 0 }
+        }
     }
 
     /// What was recorded so far.

@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import CLinux
+internal import Glibc
+internal import Measurement
+
+/// One play of a compiled plan: starts the workers, collects from them, and puts the result together. Blocks its thread.
+struct EngineRun: Sendable {
+    let compiled: CompiledPlan
+    let stop: StopFlag
+    let onStart: @Sendable (UInt64) -> Void
+    let onTick: @Sendable (LoadTick) -> Void
+
+    /// Time for the threads to come up before the load begins.
+    private static let lead: UInt64 = 20_000_000
+    private static let second: UInt64 = 1_000_000_000
+    /// How often the workers' mailboxes are emptied.
+    private static let pollNanoseconds: UInt64 = 100_000_000
+    /// How long a tick waits for a worker that is late with its second.
+    private static let patience: UInt64 = 300_000_000
+
+    /// A worker on its way to its thread. Unchecked: made here, used by that thread alone.
+    private struct Passenger: @unchecked Sendable { let worker: Worker }
+
+    func play() -> Result<LoadResult, LoadEngineError> {
+        let start = Clock.now() + Self.lead
+        var mailboxes: [Mailbox] = []
+        var passengers: [Passenger] = []
+        do throws(LoadEngineError) {
+            for number in 0..<compiled.plan.workers {
+                let mailbox = Mailbox()
+                mailboxes.append(mailbox)
+                passengers.append(
+                    Passenger(
+                        worker: try Worker(plan: compiled, number: number, start: start, mailbox: mailbox, stop: stop)))
+            }
+        } catch {
+            return .failure(error)
+        }
+        onStart(start)
+        let threads = passengers.map { passenger in EngineThread.start { passenger.worker.run() } }
+        passengers = []
+        return .success(collect(from: mailboxes, threads, start))
+    }
+
+    private func collect(from mailboxes: [Mailbox], _ threads: [EngineThread], _ start: UInt64) -> LoadResult {
+        let warmup = warmupNanoseconds
+        var collector = Collector(start: start, warmup: warmup, workers: mailboxes.count)
+        var measured: (from: MachineWatch, to: MachineWatch)?
+        let before = MachineWatch()
+        var next = 0
+        while collector.reports.count < mailboxes.count {
+            sleep(Self.pollNanoseconds)
+            drain(mailboxes, &collector)
+            let now = Clock.now()
+            if measured == nil, now >= start + warmup {
+                let watch = MachineWatch()
+                measured = (watch, watch)
+            }
+            while collector.reports.isEmpty, now >= start + UInt64(next + 1) * Self.second {
+                let due = start + UInt64(next + 1) * Self.second
+                if !collector.isComplete(next) && now < due + Self.patience { break }
+                onTick(
+                    LoadTick(
+                        slice: collector.slice(next), inFlight: collector.inFlight, elapsedNanoseconds: now - start))
+                next += 1
+                collector.settle(before: next - 2)
+                if next % 10 == 0 { collector.settleLate() }
+            }
+        }
+        for thread in threads { thread.join() }
+        let end = Clock.now()
+        if let from = measured?.from { measured = (from, MachineWatch()) }
+        return result(&collector, start: start, end: end, measured ?? (before, MachineWatch()), warmup: warmup)
+    }
+
+    private func drain(_ mailboxes: [Mailbox], _ collector: inout Collector) {
+        for (number, mailbox) in mailboxes.enumerated() {
+            for handover in mailbox.takeAll() {
+                collector.add(handover, from: number)
+                mailbox.giveBack(handover.chunk)
+            }
+        }
+    }
+
+    private func sleep(_ nanoseconds: UInt64) {
+        var time = timespec(tv_sec: 0, tv_nsec: Int(nanoseconds))
+        nanosleep(&time, nil)
+    }
+
+    // MARK: Result
+
+    private var warmupNanoseconds: UInt64 {
+        compiled.plan.sources.map { $0.warmup.nanoseconds }.max() ?? 0
+    }
+
+    private func result(
+        _ collector: inout Collector, start: UInt64, end: UInt64, _ machine: (from: MachineWatch, to: MachineWatch),
+        warmup: UInt64
+    ) -> LoadResult {
+        let wasStopped = stop.isSet
+        let workersEnd = collector.reports.map(\.endedAt).max() ?? end
+        let slices = collector.finish(end: workersEnd)
+        let accounting = collector.accounting
+        assert(accounting.isBalanced, "scheduled \(accounting.scheduled), accounted for \(accounting.byOutcome)")
+        let failures = collector.reports.reduce(into: [FailureKey: UInt64]()) {
+            $0.merge($1.failures, uniquingKeysWith: +)
+        }
+        let measuredSlices = slices.filter { $0.startNanoseconds >= warmup }
+        let responseTime = LatencyHistogram.merging(measuredSlices.lazy.flatMap(\.samples).map(\.responseTime))
+        let steal = machine.to.steal(since: machine.from)
+        let throttled = machine.to.throttledSeconds - machine.from.throttledSeconds
+        let measuredSeconds = Double(workersEnd - min(workersEnd, start + warmup)) / 1e9
+        let verdict = GeneratorVerdict(
+            lag: collector.scheduleLag, responseTime: responseTime, steal: steal, throttledSeconds: throttled,
+            seconds: measuredSeconds, accounting: accounting, failures: failures)
+        let lastEnd = max(collector.lastEnd, start) - start
+        return LoadResult(
+            steps: compiled.steps, slices: slices, accounting: accounting,
+            generator: GeneratorHealth(
+                verdict: verdict.verdict, reasons: verdict.reasons, scheduleLag: collector.scheduleLag,
+                loopStalls: collector.stalls, workers: compiled.plan.workers,
+                cpuSeconds: machine.to.cpuSeconds - machine.from.cpuSeconds, steal: steal, throttledSeconds: throttled),
+            failureSamples: samples(failures), plannedNanoseconds: compiled.loadNanoseconds,
+            actualNanoseconds: wasStopped ? lastEnd : max(lastEnd, compiled.loadNanoseconds), warmupNanoseconds: warmup,
+            offeredRatePerSecond: offeredRate(warmup), wasStopped: wasStopped)
+    }
+
+    /// Failures in words, most frequent first.
+    private func samples(_ failures: [FailureKey: UInt64]) -> [FailureSample] {
+        var counts: [String: UInt64] = [:]
+        for (key, count) in failures {
+            let request = compiled.requestOfStep[Int(key.step)]
+            let words = key.cause.words(request: request, connectTimeout: compiled.plan.connections.connectTimeout)
+            let place = compiled.plan.targets[request.target].place
+            counts[
+                key.cause.isAboutConnection ? "\(place): \(words)" : "\(place) \(request.label): \(words)", default: 0] +=
+                count
+        }
+        return counts.map { FailureSample(message: $0.key, count: $0.value) }
+            .sorted { ($0.count, $1.message) > ($1.count, $0.message) }
+    }
+
+    private func offeredRate(_ warmup: UInt64) -> Double {
+        let seconds = Double(compiled.loadNanoseconds - min(warmup, compiled.loadNanoseconds)) / 1e9
+        let arrivals = compiled.plan.sources.reduce(0.0) { sum, source in
+            let integral = RateIntegral(source.rate, duration: source.duration)
+            let offset = source.startOffset.nanoseconds
+            let measuredFrom = Double(warmup - min(warmup, offset)) / 1e9
+            return sum + integral.total - integral.count(atTime: measuredFrom)
+        }
+        return seconds > 0 ? arrivals / seconds : 0
+    }
+}

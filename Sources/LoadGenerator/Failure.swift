@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import COpenSSL
+internal import Glibc
+internal import Measurement
+
+/// Why a request failed, as plain data: words are made once, at the end.
+struct FailureKey: Hashable, Sendable {
+    enum Cause: Hashable, Sendable {
+        /// `connect` or an established connection failed with this errno.
+        case connect(CInt)
+        case broken(CInt)
+        case closedBeforeAnswer
+        case closedOnReuse
+        case closedInAnswer
+        case connectTimeout
+        case handshakeTimeout
+        case noAnswer
+        case slowAnswer
+        case certificate(CLong)
+        case tls(CUnsignedLong)
+        case tlsClosed
+        case malformed(HTTP1Problem)
+        case status(Int16)
+        case missingCapture
+        case tooManyInFlight
+    }
+
+    var step: Int32
+    var cause: Cause
+}
+
+extension FailureKey.Cause {
+    /// The cause in words, to stand after "post 127.0.0.1:4433: ".
+    func words(request: Plan.Request, connectTimeout: Duration) -> String {
+        switch self {
+        case .connect(let code): return "can't connect: \(errorText(code))"
+        case .broken(let code): return "connection broken: \(errorText(code))"
+        case .closedBeforeAnswer: return "the server closed the connection without an answer"
+        case .closedOnReuse: return "the server closed a kept-alive connection as a request was sent on it"
+        case .closedInAnswer: return "the server closed the connection in the middle of an answer"
+        case .connectTimeout: return "no connection within \(connectTimeout)"
+        case .handshakeTimeout: return "TLS handshake not done within \(connectTimeout)"
+        case .noAnswer: return "no answer within \(request.timeout)"
+        case .slowAnswer: return "the answer began, but did not end within \(request.timeout)"
+        case .certificate(let code):
+            return "certificate not accepted: \(String(cString: X509_verify_cert_error_string(code)))"
+        case .tls(let code):
+            if code == 0 { return "TLS failed: the server closed the connection" }
+            let reason = ERR_reason_error_string(code).map { String(cString: $0) }
+            return "TLS failed: \(reason ?? "error \(code)")"
+        case .tlsClosed: return "the server closed the connection during the TLS handshake"
+        case .malformed(let problem): return problem.words
+        case .status(let status): return "status \(status)"
+        case .missingCapture: return "a value that the step must capture is missing in the answer"
+        case .tooManyInFlight: return "not started: too many requests in flight"
+        }
+    }
+}
+
+extension FailureKey.Cause {
+    /// Whether it has nothing to do with the particular request.
+    var isAboutConnection: Bool {
+        switch self {
+        case .connect, .broken, .closedBeforeAnswer, .closedOnReuse, .connectTimeout, .handshakeTimeout, .certificate,
+            .tls,
+            .tlsClosed, .tooManyInFlight:
+            true
+        case .closedInAnswer, .noAnswer, .slowAnswer, .malformed, .status, .missingCapture: false
+        }
+    }
+}
+
+func errorText(_ code: CInt) -> String { String(cString: strerror(code)) }

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import Glibc
+package import Measurement
+internal import Synchronization
+
+/// The last second of a running load.
+package struct LoadTick: Sendable {
+    /// The second that has just ended, as far as it is known: requests intended in it that are still under way are not in it yet.
+    package var slice: Slice
+    /// Requests in flight now.
+    package var inFlight: Int
+    /// Since the start of the load.
+    package var elapsedNanoseconds: UInt64
+}
+
+/// What was measured when a plan was played.
+package struct LoadResult: Sendable {
+    package var steps: [StepInfo]
+    package var slices: [Slice]
+    package var accounting: Accounting
+    package var generator: GeneratorHealth
+    package var failureSamples: [FailureSample]
+    package var plannedNanoseconds: UInt64
+    /// From the start of the load to the last recorded end, or to the planned end if that is later and the load was not stopped.
+    package var actualNanoseconds: UInt64
+    package var warmupNanoseconds: UInt64
+    /// Arrivals a second over the measured time, as planned; 0 for closed sources.
+    package var offeredRatePerSecond: Double
+    /// Whether ``LoadEngine/stop()`` or a cancelled task ended the load before its plan.
+    package var wasStopped: Bool
+}
+
+/// Plays a ``Plan``: workers on threads of their own, and a collector.
+///
+/// Thread-safe. One engine plays its plan once.
+package final class LoadEngine: Sendable {
+    private let compiled: CompiledPlan
+    private let stopFlag: StopFlag
+    private let hasRun = Atomic(false)
+
+    /// Checks the plan, looks up the hosts, reads the certificates to trust and makes sure of enough file descriptors.
+    ///
+    /// - Throws: one clear error for everything that makes the plan impossible. Nothing has been sent then.
+    package init(_ plan: Plan) throws(LoadEngineError) {
+        let problems = plan.problems()
+        if !problems.isEmpty {
+            throw LoadEngineError(.impossiblePlan, problems.joined(separator: "\n"))
+        }
+        var targets: [ResolvedTarget] = []
+        for target in plan.targets {
+            targets.append(try ResolvedTarget(target))
+            if let tls = target.tls { _ = try TLSClient(tls, target: target) }
+        }
+        try FileDescriptors.ensure(for: plan)
+        compiled = CompiledPlan(plan, targets: targets)
+        stopFlag = try StopFlag()
+    }
+
+    /// Ends the load at once: nothing more arrives, what is in flight is aborted, and ``run(onStart:onTick:)`` returns what was measured.
+    ///
+    /// From any thread, any number of times, also before the start.
+    package func stop() { stopFlag.set() }
+
+    /// Plays the plan and returns what was measured. Cancelling the task is ``stop()``.
+    ///
+    /// - Parameters:
+    ///   - onStart: gets the instant of the load's time 0 on CLOCK_MONOTONIC in nanoseconds, a few milliseconds ahead of it.
+    ///   - onTick: once a second, soon after the second has ended.
+    ///
+    /// Both are called on the collector's thread, which counts for the workers meanwhile: they should be short.
+    package func run(
+        onStart: @escaping @Sendable (UInt64) -> Void = { _ in },
+        onTick: @escaping @Sendable (LoadTick) -> Void = { _ in }
+    ) async throws(LoadEngineError) -> LoadResult {
+        precondition(!hasRun.exchange(true, ordering: .relaxed), "an engine plays its plan once")
+        let run = EngineRun(compiled: compiled, stop: stopFlag, onStart: onStart, onTick: onTick)
+        let result = await withTaskCancellationHandler {
+            await withCheckedContinuation { continuation in
+                EngineThread.start { continuation.resume(returning: run.play()) }
+            }
+        } onCancel: {
+            stop()
+        }
+        return try result.get()
+    }
+}
+
+/// A thread that runs a closure once.
+struct EngineThread {
+    private final class Body {
+        let work: @Sendable () -> Void
+        init(_ work: @escaping @Sendable () -> Void) { self.work = work }
+    }
+
+    private let thread: pthread_t
+
+    @discardableResult
+    static func start(_ work: @escaping @Sendable () -> Void) -> EngineThread {
+        var thread = pthread_t()
+        let body = Unmanaged.passRetained(Body(work))
+        let code = pthread_create(
+            &thread, nil,
+            { argument in
+                // Balances the retain above: the thread takes the body over.
+                Unmanaged<Body>.fromOpaque(argument!).takeRetainedValue().work()
+                return nil
+            }, body.toOpaque())
+        precondition(code == 0, "the kernel has no thread left: \(errorText(code))")
+        return EngineThread(thread: thread)
+    }
+
+    func join() { pthread_join(thread, nil) }
+}

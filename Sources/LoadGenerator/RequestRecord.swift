@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import Measurement
+internal import Synchronization
+
+/// One request as a worker saw it. All times are CLOCK_MONOTONIC nanoseconds.
+struct RequestRecord: BitwiseCopyable {
+    var intended: UInt64
+    /// When the generator took it up; later than `intended` only by its own fault.
+    var pickedUp: UInt64
+    /// When its first bytes were given to the kernel (or TLS); 0 when that never happened.
+    var sent: UInt64
+    /// When the first bytes of the answer were read; 0 when there were none.
+    var firstByte: UInt64
+    /// When it was over. 0 for a request that was not started because of `maxInFlight`: its age is taken at the end of the run.
+    var end: UInt64
+    var step: Int32
+    var outcome: OutcomeIndex
+}
+
+/// Position of an ``Outcome`` in `Outcome.allCases`.
+enum OutcomeIndex: UInt8, BitwiseCopyable, CaseIterable {
+    case ok, errorStatus, rejected, checkFailed, timeout, connection, tls, malformed, aborted, neverStarted
+
+    var outcome: Outcome {
+        switch self {
+        case .ok: .ok
+        case .errorStatus: .errorStatus
+        case .rejected: .rejected
+        case .checkFailed: .checkFailed
+        case .timeout: .timeout
+        case .connection: .connection
+        case .tls: .tls
+        case .malformed: .malformed
+        case .aborted: .aborted
+        case .neverStarted: .neverStarted
+        }
+    }
+}
+
+/// A block of records on its way from a worker to the collector, or empty on its way back.
+///
+/// Unchecked: a chunk is owned by exactly one thread at a time; a ``Mailbox`` hands it over under its lock.
+struct RecordChunk: @unchecked Sendable {
+    static let capacity = 4096
+    let records: UnsafeMutablePointer<RequestRecord>
+    var count = 0
+
+    init() { records = .allocate(capacity: Self.capacity) }
+    func free() { records.deallocate() }
+}
+
+/// What a worker tells the collector: when a chunk is full, at the end of each second, and when it is done.
+struct Handover: Sendable {
+    var chunk: RecordChunk
+    /// The second that has just ended, or nil when only the chunk was full.
+    var endedSecond: Int?
+    var counters: WorkerCounters
+    /// Wake-up to wait, since the last handover with an `endedSecond`.
+    var stalls: LatencyHistogram
+    /// Set once, in a worker's last handover.
+    var report: WorkerReport?
+}
+
+/// Totals of a worker since the start.
+struct WorkerCounters: Sendable {
+    var scheduled: UInt64 = 0
+    var inFlight = 0
+    var journeysStarted: UInt64 = 0
+    var journeysFinished: UInt64 = 0
+    var bytesReceived: UInt64 = 0
+    var bytesSent: UInt64 = 0
+    var connectionsOpened: UInt64 = 0
+    var tlsHandshakes: UInt64 = 0
+    var tlsResumed: UInt64 = 0
+}
+
+/// What a worker knows in the end.
+struct WorkerReport: Sendable {
+    var failures: [FailureKey: UInt64]
+    var endedAt: UInt64
+}
+
+/// Where a worker leaves its handovers and finds empty chunks. Locked for a few instructions, about once a second.
+final class Mailbox: Sendable {
+    private struct State {
+        var filled: [Handover] = []
+        var empty: [RecordChunk] = []
+    }
+    private let state = Mutex(State())
+
+    deinit {
+        state.withLock { state in
+            for handover in state.filled { handover.chunk.free() }
+            for chunk in state.empty { chunk.free() }
+        }
+    }
+
+    /// Worker: gives a handover away and gets an empty chunk for it.
+    func exchange(_ handover: Handover) -> RecordChunk {
+        state.withLock { state in
+            state.filled.append(handover)
+            return state.empty.popLast()
+        } ?? RecordChunk()
+    }
+
+    /// Collector: takes everything that has arrived, in order.
+    func takeAll() -> [Handover] {
+        state.withLock { state in
+            defer { state.filled.removeAll() }
+            return state.filled
+        }
+    }
+
+    /// Collector: gives chunks back, with a bound so that a burst does not stay in memory.
+    func giveBack(_ chunk: RecordChunk) {
+        let kept = state.withLock { state in
+            if state.empty.count >= 64 { return false }
+            var emptied = chunk
+            emptied.count = 0
+            state.empty.append(emptied)
+            return true
+        }
+        if !kept { chunk.free() }
+    }
+}

@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import Glibc
+
+extension Worker {
+    /// Bodies beyond this are not searched for captures.
+    static let maximumSearchedBody = 4 << 20
+
+    /// A session's request is due: it is scheduled from here on, and ends in exactly one record.
+    func startRequest(_ id: Int32, _ index: Int32) {
+        let session = sessions[id]
+        session.pointee.request = index
+        session.pointee.intended = session.pointee.due
+        session.pointee.sent = 0
+        session.pointee.firstByte = 0
+        session.pointee.pickedUp = 0
+        counters.scheduled += 1
+        if isAborting || counters.inFlight >= maxInFlight {
+            refuse(id)
+            return
+        }
+        if !session.pointee.hasRequested {
+            session.pointee.hasRequested = true
+            counters.journeysStarted += 1
+        }
+        counters.inFlight += 1
+        let target = plan.requests[Int(index)].target
+        if let connection = idleConnection(for: id, target) {
+            session.pointee.state = .active
+            bind(connection, id)
+            send(connection)
+        } else {
+            session.pointee.pickedUp = Clock.now()
+            session.pointee.state = .waiting
+            if pools[Int(target)].open < pools[Int(target)].limit {
+                session.pointee.state = .active
+                openConnection(to: target, for: id)
+            } else {
+                pools[Int(target)].enqueue(id)
+            }
+        }
+    }
+
+    /// A request that is not even tried: its age is taken at the end of the run.
+    private func refuse(_ id: Int32) {
+        let session = sessions[id]
+        record(
+            RequestRecord(
+                intended: session.pointee.intended, pickedUp: 0, sent: 0, firstByte: 0,
+                end: isAborting ? Clock.now() : 0,
+                step: session.pointee.request, outcome: .neverStarted))
+        session.pointee.state = .thinking
+        if !isAborting { failures[FailureKey(step: session.pointee.request, cause: .tooManyInFlight), default: 0] += 1 }
+        deferred.append(id)
+    }
+
+    /// Writes the session's request to its connection, which is ready for it.
+    func send(_ number: Int32) {
+        let connection = connections[number]
+        let session = sessions[connection.pointee.session]
+        let compiled = plan.requests[Int(session.pointee.request)]
+        connection.pointee.phase = .active
+        connection.pointee.parser.reset(expectsNoBody: compiled.expectsNoBody)
+        connection.pointee.body.removeAll()
+        var bytes = compiled.literal
+        if bytes.isEmpty {
+            request.removeAll()
+            request.write(compiled.segments, session: session, plan: plan)
+            bytes = request.bytes
+        }
+        let now = Clock.now()
+        session.pointee.sent = now
+        if session.pointee.pickedUp == 0 { session.pointee.pickedUp = now }
+        deadlines.add(number, class: compiled.timeoutClass, now: now)
+        write(number, bytes)
+    }
+
+    /// The answer is complete. `extra`: bytes that came after it, or a close, make the connection useless.
+    func finishRequest(_ number: Int32, _ now: UInt64, body: UnsafeRawBufferPointer, isClean: Bool) {
+        let connection = connections[number]
+        let id = connection.pointee.session
+        let session = sessions[id]
+        let index = session.pointee.request
+        let compiled = plan.requests[Int(index)]
+        let status = connection.pointee.parser.status
+        var outcome = OutcomeIndex.ok
+        if !compiled.expects(status) {
+            outcome = status == 429 || status == 503 ? .rejected : .errorStatus
+            failures[FailureKey(step: index, cause: .status(status)), default: 0] += 1
+        } else if !compiled.captures.isEmpty, !captureBody(compiled, session, body) {
+            outcome = .checkFailed
+            failures[FailureKey(step: index, cause: .missingCapture), default: 0] += 1
+        }
+        endRequest(session, outcome, now)
+        deadlines.remove(number)
+        connection.pointee.served &+= 1
+        connection.pointee.session = -1
+        session.pointee.connection = -1
+        let isReusable =
+            isClean && connection.pointee.parser.keepsAlive
+            && connection.pointee.outgoingOffset == connection.pointee.outgoing.count
+            && plan.plan.connections.strategy != .perRequest
+        if isReusable { makeAvailable(number) } else { closeConnection(number, isSound: true) }
+        if outcome == .ok {
+            session.pointee.step += 1
+            takeSteps(id)
+        } else {
+            deferred.append(id)
+        }
+    }
+
+    /// The request on this connection came to nothing. The connection goes with it.
+    func failRequest(_ number: Int32, _ outcome: OutcomeIndex, _ cause: FailureKey.Cause, _ now: UInt64) {
+        let id = connections[number].pointee.session
+        connections[number].pointee.session = -1
+        if id >= 0 {
+            let session = sessions[id]
+            failures[FailureKey(step: session.pointee.request, cause: cause), default: 0] += 1
+            endRequest(session, outcome, now)
+            session.pointee.connection = -1
+            deferred.append(id)
+        }
+        closeConnection(number, isSound: false)
+    }
+
+    @inline(__always)
+    private func endRequest(_ session: UnsafeMutablePointer<Session>, _ outcome: OutcomeIndex, _ now: UInt64) {
+        counters.inFlight -= 1
+        session.pointee.due = now
+        session.pointee.state = .thinking
+        record(
+            RequestRecord(
+                intended: session.pointee.intended, pickedUp: session.pointee.pickedUp, sent: session.pointee.sent,
+                firstByte: session.pointee.firstByte, end: now, step: session.pointee.request, outcome: outcome))
+    }
+
+    /// Requests whose time is up.
+    func expireDue(_ now: UInt64) {
+        while true {
+            let number = deadlines.firstDue(now)
+            if number < 0 { return }
+            let connection = connections[number]
+            switch connection.pointee.phase {
+            case .connecting: failRequest(number, .timeout, .connectTimeout, now)
+            case .handshaking: failRequest(number, .timeout, .handshakeTimeout, now)
+            default:
+                let hasBegun = sessions[connection.pointee.session].pointee.firstByte != 0
+                failRequest(number, .timeout, hasBegun ? .slowAnswer : .noAnswer, now)
+            }
+        }
+    }
+
+    /// Ends everything that is under way, and records what came due without being started.
+    func abortAll(_ now: UInt64) {
+        isAborting = true
+        for id in 0..<sessions.count {
+            let session = sessions[id]
+            switch session.pointee.state {
+            case .active: endRequest(session, .aborted, now)
+            case .waiting: endRequest(session, .neverStarted, now)
+            case .thinking, .free: break
+            }
+            session.pointee.state = .free
+        }
+        startDueArrivals(now)
+        for number in 0..<connections.count where connections[number].pointee.phase != .closed {
+            connections[number].pointee.session = -1
+            closeConnection(number, isSound: connections[number].pointee.phase == .idle)
+        }
+    }
+
+    // MARK: Captures
+
+    /// Fills the variables that have values in the head. Called when the head was read, because its bytes don't stay.
+    func captureHead(
+        _ compiled: CompiledRequest, _ session: UnsafeMutablePointer<Session>, _ head: UnsafeRawBufferPointer
+    ) {
+        for capture in compiled.captures {
+            guard case .header(let name) = capture.source else { continue }
+            session.pointee.setValue(of: capture.variable) { output in
+                guard let value = HTTP1Head.value(of: name, in: head) else { return false }
+                output.append(value)
+                return true
+            }
+        }
+    }
+
+    /// Fills the variables that have values in the body; false when a required variable, of head or body, has none.
+    private func captureBody(
+        _ compiled: CompiledRequest, _ session: UnsafeMutablePointer<Session>, _ body: UnsafeRawBufferPointer
+    ) -> Bool {
+        var isComplete = true
+        for capture in compiled.captures {
+            if case .json(let path) = capture.source {
+                session.pointee.setValue(of: capture.variable) { output in
+                    switch JSONScanner.find(path, in: body) {
+                    case .string(let range):
+                        return JSONString.decode(UnsafeRawBufferPointer(rebasing: body[range]), into: &output)
+                    case .raw(let range):
+                        output.append(UnsafeRawBufferPointer(rebasing: body[range]))
+                        return true
+                    case .null, nil: return false
+                    }
+                }
+            }
+            if capture.required, session.pointee.value(of: capture.variable).isEmpty { isComplete = false }
+        }
+        return isComplete
+    }
+}

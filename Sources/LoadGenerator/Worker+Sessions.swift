@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// One source as a worker plays its share of it.
+struct SourceState {
+    private var schedule: ArrivalSchedule?
+    private var nextArrival: ArrivalSchedule.Arrival?
+    /// Users of a closed source that have not started yet, as the next one's number and the end.
+    private var closedUsers: Range<UInt64>
+    /// Step from a closed user's journey number to that of its next journey: the number of users over all workers.
+    let closedStride: UInt64
+    let isClosed: Bool
+    private let offset: UInt64
+    /// After the start of the load.
+    let end: UInt64
+    /// Index into `journeys`, and the share of all weights up to and including it, scaled to 2^64.
+    private let weights: [(journey: Int32, upTo: UInt64)]
+
+    init(plan: Plan, index: Int, worker: Int) {
+        let source = plan.sources[index]
+        offset = source.startOffset.nanoseconds
+        end = offset + source.duration.nanoseconds
+        let total = source.journeys.reduce(0) { $0 + $1.weight }
+        var sum = 0.0
+        weights = source.journeys.map { entry in
+            sum += entry.weight
+            return (Int32(entry.journey), sum >= total ? .max : UInt64(min(sum / total * 0x1p64, 0x1.fffffffffffffp63)))
+        }
+        if case .closed(let users) = source.rate {
+            isClosed = true
+            closedStride = UInt64(users)
+            let share = UInt64(users / plan.workers + (worker < users % plan.workers ? 1 : 0))
+            let before = UInt64(worker) * UInt64(users / plan.workers) + UInt64(min(worker, users % plan.workers))
+            closedUsers = before..<before + share
+        } else {
+            isClosed = false
+            closedStride = 0
+            closedUsers = 0..<0
+            schedule = ArrivalSchedule(
+                source: source, seed: plan.seed, stream: UInt64(index), worker: worker, of: plan.workers)
+            nextArrival = schedule?.nextArrival()
+        }
+    }
+
+    /// When the next arrival is due after the start of the load; nil when there is none.
+    var nextOffset: UInt64? { isClosed ? (closedUsers.isEmpty ? nil : offset) : nextArrival?.nanoseconds }
+
+    /// Takes the next arrival.
+    mutating func takeArrival() -> ArrivalSchedule.Arrival? {
+        if isClosed {
+            guard let user = closedUsers.first else { return nil }
+            closedUsers = user + 1..<closedUsers.upperBound
+            return .init(number: user, nanoseconds: offset)
+        }
+        defer { nextArrival = schedule?.nextArrival() }
+        return nextArrival
+    }
+
+    /// A journey, by the weights.
+    func drawJourney(_ random: inout SeededRandom) -> Int32 {
+        if weights.count == 1 { return weights[0].journey }
+        let drawn = random.next()
+        for entry in weights where drawn <= entry.upTo { return entry.journey }
+        return weights[weights.count - 1].journey
+    }
+}
+
+extension Worker {
+    /// A closed user waits this long after a journey that failed or did nothing, so that a dead server does not turn the loop into
+    /// a storm of failures. Part of its think time, not of any response time.
+    private static let pauseAfterFailure: UInt64 = 10_000_000
+
+    /// Starts every arrival that is due. All of them: being late is recorded, never made up for by leaving some out.
+    func startDueArrivals(_ now: UInt64) {
+        for index in sources.indices {
+            var started = 0
+            while let offset = sources[index].nextOffset, start &+ offset <= now {
+                guard let arrival = sources[index].takeArrival() else { break }
+                startSession(source: Int32(index), number: arrival.number, due: start &+ arrival.nanoseconds)
+                started += 1
+                // Let answers be read between the sends of a long backlog; the loop comes back at once.
+                if started == 64 && !isAborting { break }
+            }
+        }
+    }
+
+    private func startSession(source: Int32, number: UInt64, due: UInt64) {
+        let id = sessions.acquire()
+        let session = sessions[id]
+        if session.pointee.variables == nil, plan.variableCount > 0 {
+            session.pointee.variables = .allocate(capacity: plan.variableCount)
+        }
+        if session.pointee.ownConnections == nil, plan.plan.connections.strategy == .perUser {
+            session.pointee.ownConnections = .allocate(capacity: pools.count)
+            session.pointee.ownConnections?.initialize(repeating: -1, count: pools.count)
+        }
+        session.pointee.source = source
+        beginJourney(id, number: number, due: due)
+    }
+
+    /// Draws what belongs to a session as a whole, and takes its first step.
+    private func beginJourney(_ id: Int32, number: UInt64, due: UInt64) {
+        let session = sessions[id]
+        let source = Int(session.pointee.source)
+        var random = SeededRandom(seed: plan.plan.seed, stream: UInt64(source), number: number)
+        let journey = sources[source].drawJourney(&random)
+        let table = plan.journeys[Int(journey)].userTable
+        session.pointee.userRow = table >= 0 ? plan.tables[Int(table)].draw(&random) : 0
+        session.pointee.journey = journey
+        session.pointee.number = number
+        session.pointee.uniqueNumber = number &* UInt64(sources.count) &+ UInt64(source)
+        session.pointee.random = random
+        session.pointee.step = 0
+        session.pointee.due = due
+        session.pointee.hasRequested = false
+        session.pointee.connection = -1
+        if plan.variableCount > 0 { session.pointee.clearValues(plan.variableCount) }
+        takeSteps(id)
+    }
+
+    /// Takes steps until one has to wait: for a time, for a connection or for an answer.
+    func takeSteps(_ id: Int32) {
+        let session = sessions[id]
+        let steps = plan.journeys[Int(session.pointee.journey)].steps
+        while Int(session.pointee.step) < steps.count {
+            switch steps[Int(session.pointee.step)] {
+            case .think(let think):
+                session.pointee.due += think.draw(&session.pointee.random)
+                session.pointee.step += 1
+                session.pointee.state = .thinking
+                thinking.add(id, deadline: session.pointee.due)
+                return
+            case .request(let index):
+                let variable = plan.requests[Int(index)].whenVariable
+                if variable >= 0, session.pointee.value(of: variable).isEmpty {
+                    session.pointee.step += 1
+                    continue
+                }
+                startRequest(id, index)
+                return
+            }
+        }
+        endJourney(id, finished: true)
+    }
+
+    /// Continues the sessions whose think time is over.
+    func continueDueSessions(_ now: UInt64) {
+        while let (id, _) = thinking.popDue(now) {
+            if sessions[id].pointee.step < 0 { restart(id, due: sessions[id].pointee.due) } else { takeSteps(id) }
+        }
+    }
+
+    /// Continues sessions whose request failed where its caller could not go on with them.
+    func continueDeferred() {
+        for _ in 0..<deferred.count {
+            guard let id = deferred.popFirst() else { return }
+            endJourney(id, finished: false)
+        }
+    }
+
+    /// The end of a journey, by its last step or by a request that was not `ok`.
+    func endJourney(_ id: Int32, finished: Bool) {
+        let session = sessions[id]
+        if finished && session.pointee.hasRequested { counters.journeysFinished += 1 }
+        closeOwnConnections(id)
+        guard sources[Int(session.pointee.source)].isClosed, !isDraining, !isAborting else {
+            session.pointee.state = .free
+            sessions.release(id)
+            return
+        }
+        if finished && session.pointee.hasRequested {
+            restart(id, due: session.pointee.due)
+        } else {
+            session.pointee.due = Swift.max(session.pointee.due, Clock.now()) + Self.pauseAfterFailure
+            session.pointee.step = -1
+            session.pointee.state = .thinking
+            thinking.add(id, deadline: session.pointee.due)
+        }
+    }
+
+    /// The next journey of a closed user.
+    private func restart(_ id: Int32, due: UInt64) {
+        let session = sessions[id]
+        let stride = sources[Int(session.pointee.source)].closedStride
+        if isDraining || isAborting || due >= start + sources[Int(session.pointee.source)].end {
+            session.pointee.state = .free
+            sessions.release(id)
+            return
+        }
+        beginJourney(id, number: session.pointee.number &+ stride, due: due)
+    }
+}

@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import CLinux
+internal import Glibc
+internal import Measurement
+internal import Synchronization
+
+/// One engine thread: an epoll instance with its own connections, sessions, timers and records.
+///
+/// Everything in here is touched by the worker's thread alone, from ``run()`` to its return; workers share only the compiled plan,
+/// which is immutable, and the ``StopFlag``. The files of this type: the loop (here), arrivals and sessions (`Worker+Sessions`),
+/// requests (`Worker+Requests`), connections (`Worker+Connections`) and bytes (`Worker+IO`).
+final class Worker {
+    let plan: CompiledPlan
+    let number: Int
+    let mailbox: Mailbox
+    private let stop: StopFlag
+    /// CLOCK_MONOTONIC of the load's time 0.
+    let start: UInt64
+
+    let epoll: Int32
+    let sessions = Slab(blank: Session())
+    let connections = Slab(blank: Connection())
+    var pools: [ConnectionPool]
+    var sources: [SourceState]
+    var thinking = TimerQueue()
+    var deadlines: DeadlineLists
+    /// Sessions whose next step is taken by the loop, because taking it where its request failed could recurse without end.
+    var deferred = WaitingQueue()
+
+    var chunk = RecordChunk()
+    var counters = WorkerCounters()
+    var failures: [FailureKey: UInt64] = [:]
+    let maxInFlight: Int
+    /// The load's time is over: users of closed sources don't start again.
+    var isDraining = false
+    /// Everything ends now: what comes due is recorded as never started.
+    var isAborting = false
+
+    /// Where requests are rendered and answers are read. Reused for each.
+    var request = RawBytes()
+    let input = UnsafeMutableRawBufferPointer.allocate(byteCount: 65_536, alignment: 64)
+
+    private let loadEnd: UInt64
+    private let hardEnd: UInt64
+    private var nextSecond: UInt64
+    private var stalls = RecordingHistogram()
+    /// How long before a deadline the loop wakes up and polls: what the kernel's wake-ups are late by.
+    private var margin: UInt64 = 30_000
+    private static let marginRange: ClosedRange<UInt64> = 2_000...80_000
+    /// User data of the eventfd that ``StopFlag`` rings.
+    static let bell = UInt64.max
+
+    /// - Throws: ``LoadEngineError`` when the kernel has no more epoll instances, or TLS can't be set up.
+    init(plan: CompiledPlan, number: Int, start: UInt64, mailbox: Mailbox, stop: StopFlag) throws(LoadEngineError) {
+        self.plan = plan
+        self.number = number
+        self.start = start
+        self.mailbox = mailbox
+        self.stop = stop
+        let workers = plan.plan.workers
+        let limit = plan.plan.connections.limitPerTarget
+        let share = max(1, limit / workers + (number < limit % workers ? 1 : 0))
+        var pools: [ConnectionPool] = []
+        for target in plan.plan.targets {
+            var tls: TLSClient?
+            if let settings = target.tls { tls = try TLSClient(settings, target: target) }
+            pools.append(ConnectionPool(limit: share, tls: tls))
+        }
+        self.pools = pools
+        sources = plan.plan.sources.indices.map { SourceState(plan: plan.plan, index: $0, worker: number) }
+        deadlines = DeadlineLists(durations: plan.timeouts, connections: connections)
+        maxInFlight = max(1, (plan.plan.maxInFlight + workers - 1) / workers)
+        loadEnd = start &+ plan.loadNanoseconds
+        hardEnd = loadEnd &+ min(plan.plan.gracefulStop.nanoseconds, UInt64(Int64.max) - loadEnd)
+        nextSecond = start + 1_000_000_000
+        epoll = epoll_create1(Int32(EPOLL_CLOEXEC))
+        if epoll < 0 { throw LoadEngineError(.resources, "can't make an epoll instance: \(errorText(errno))") }
+        var event = epoll_event()
+        event.events = EPOLLIN.rawValue
+        event.data.u64 = Self.bell
+        epoll_ctl(epoll, EPOLL_CTL_ADD, stop.descriptor, &event)
+    }
+
+    deinit {
+        close(epoll)
+        input.deallocate()
+        request.free()
+        for number in 0..<sessions.count { sessions[number].pointee.free() }
+        for number in 0..<connections.count { connections[number].pointee.free() }
+        chunk.free()
+    }
+
+    /// Plays the load to its end. Call once, on a thread of its own.
+    func run() {
+        prepareThread()
+        let events = UnsafeMutablePointer<epoll_event>.allocate(capacity: Self.eventCapacity)
+        defer { events.deallocate() }
+        var now = Clock.now()
+        var woken = now
+        while !stop.isSet {
+            startDueArrivals(now)
+            continueDueSessions(now)
+            expireDue(now)
+            continueDeferred()
+            if now >= nextSecond { endSecond(now) }
+            if now >= loadEnd {
+                isDraining = true
+                if (sessions.inUse == 0 && !hasArrivals) || now >= hardEnd { break }
+            }
+            now = Clock.now()
+            stalls.record(now - woken)
+            let count = wait(events, now)
+            now = Clock.now()
+            woken = now
+            for position in 0..<max(0, count) { handle(events[position]) }
+            if count > 0 { now = Clock.now() }
+        }
+        abortAll(Clock.now())
+        handOver(endedSecond: nil, report: WorkerReport(failures: failures, endedAt: Clock.now()))
+    }
+
+    private static let eventCapacity = 256
+
+    private func prepareThread() {
+        seawall_name_thread("load-\(number)")
+        seawall_set_minimal_timer_slack()
+        // Signals belong to the other threads; OpenSSL's writes to a closed socket must end as EPIPE here.
+        var all = sigset_t()
+        sigfillset(&all)
+        pthread_sigmask(SIG_BLOCK, &all, nil)
+    }
+
+    /// Waits for events until shortly before the next deadline, and polls from there on.
+    private func wait(_ events: UnsafeMutablePointer<epoll_event>, _ now: UInt64) -> Int {
+        let deadline = nextDeadline()
+        if deadline <= now + margin {
+            return Int(seawall_epoll_wait(epoll, events, Int32(Self.eventCapacity), 0))
+        }
+        let sleep = deadline - now - margin
+        let count = seawall_epoll_wait(epoll, events, Int32(Self.eventCapacity), Int64(clamping: sleep))
+        if count == 0 {
+            // Slept through: follow what wake-ups are late by, upwards fast and downwards slowly.
+            let late = Clock.now() &- (now + sleep)
+            if late > margin { margin += (late - margin) / 4 } else { margin -= (margin - late) / 64 }
+            margin = min(max(margin, Self.marginRange.lowerBound), Self.marginRange.upperBound)
+        }
+        return Int(count)
+    }
+
+    private var hasArrivals: Bool { sources.contains { $0.nextOffset != nil } }
+
+    private func nextDeadline() -> UInt64 {
+        var next = min(nextSecond, thinking.nextDeadline, deadlines.nextDeadline)
+        if deferred.count > 0 { return 0 }
+        for index in sources.indices {
+            if let offset = sources[index].nextOffset { next = min(next, start &+ offset) }
+        }
+        return min(next, isDraining ? hardEnd : loadEnd)
+    }
+
+    // MARK: Handing over
+
+    private func endSecond(_ now: UInt64) {
+        let second = Int((nextSecond - start) / 1_000_000_000) - 1
+        handOver(endedSecond: second, report: nil)
+        nextSecond += 1_000_000_000
+        // After a stall of more than a second, the seconds without anything in them are not worth a handover each.
+        while nextSecond <= now { nextSecond += 1_000_000_000 }
+    }
+
+    private func handOver(endedSecond: Int?, report: WorkerReport?) {
+        var snapshot = LatencyHistogram()
+        if endedSecond != nil || report != nil {
+            snapshot = stalls.snapshot()
+            stalls.removeAll()
+        }
+        let full = Handover(
+            chunk: chunk, endedSecond: endedSecond, counters: counters, stalls: snapshot, report: report)
+        chunk = mailbox.exchange(full)
+    }
+
+    /// Keeps the record of a request that is over.
+    @inline(__always)
+    func record(_ record: RequestRecord) {
+        if chunk.count == RecordChunk.capacity { handOver(endedSecond: nil, report: nil) }
+        chunk.records[chunk.count] = record  // in bounds: a chunk that is full was exchanged for an empty one
+        chunk.count += 1
+    }
+}
+
+/// Tells workers to stop, from any thread, waking them from their waits.
+final class StopFlag: Sendable {
+    private let flag = Atomic(false)
+    /// Readable once the flag is set, for every epoll instance that has it.
+    let descriptor: Int32
+
+    init() throws(LoadEngineError) {
+        descriptor = eventfd(0, Int32(EFD_CLOEXEC | EFD_NONBLOCK))
+        if descriptor < 0 { throw LoadEngineError(.resources, "can't make an eventfd: \(errorText(errno))") }
+    }
+
+    deinit { close(descriptor) }
+
+    var isSet: Bool { flag.load(ordering: .relaxed) }
+
+    func set() {
+        flag.store(true, ordering: .relaxed)
+        var one: UInt64 = 1
+        _ = Glibc.write(descriptor, &one, 8)
+    }
+}
