@@ -56,7 +56,7 @@ func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
 
 /// What every service of the social network is made of.
 let service: [Target.Dependency] = [
-    "Resilience", "ServiceKit", hummingbird, httpTypes, nioCore, logging, metrics, lifecycle, grdb, crypto,
+    "Resilience", "ServiceKit", hummingbird, httpTypes, nioCore, nioPosix, logging, metrics, lifecycle, grdb, crypto,
 ]
 
 let package = Package(
@@ -114,9 +114,9 @@ let package = Package(
             ["Resilience", "Scenarios", "LoadGenerator", "FaultInjection", "Measurement", "Experiments", "Reports", arguments]),
 
         command("seawall", ["SeawallCommands"]),
-        command("user-service", ["UserService"]),
-        command("post-service", ["PostService"]),
-        command("comment-service", ["CommentService"]),
+        command("user-service", ["ServiceKit", "UserService"]),
+        command("post-service", ["ServiceKit", "PostService"]),
+        command("comment-service", ["ServiceKit", "CommentService"]),
 
         .target(
             name: "TestSupport", dependencies: ["Resilience"], path: "Tests/TestSupport", swiftSettings: settings),

@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import ServiceKit
+import UserService
+
 @main
-struct UserServiceMain {
-    static func main() {}
+enum Main {
+    static func main() async {
+        await UserServer.main()
+    }
 }

@@ -9,6 +9,8 @@ struct AccessClaims: JWTPayload {
     var aud: String
     var sub: String
     var name: String
+    /// The sign-in it belongs to.
+    var sid: String?
     var iat: Int
     var exp: Int
 

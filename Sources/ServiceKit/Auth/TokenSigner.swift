@@ -31,11 +31,13 @@ package final class TokenSigner: Sendable {
     }
 
     /// A token for a user who has just proved who they are.
-    package func sign(userID: String, name: String, at now: Date = Date()) async throws -> String {
+    package func sign(
+        userID: String, name: String, session: String? = nil, at now: Date = Date()
+    ) async throws -> String {
         let issued = Int(now.timeIntervalSince1970)
         let claims = AccessClaims(
-            iss: AccessClaims.issuer, aud: AccessClaims.audience, sub: userID, name: name, iat: issued,
-            exp: issued + max(1, Int(lifetime.components.seconds)))
+            iss: AccessClaims.issuer, aud: AccessClaims.audience, sub: userID, name: name, sid: session,
+            iat: issued, exp: issued + max(1, Int(lifetime.components.seconds)))
         return try await keys.sign(claims, kid: JWKIdentifier(string: keyID))
     }
 

@@ -72,7 +72,7 @@ package final class TokenVerifier: Sendable {
         guard time < Double(claims.exp) else { throw Self.expired }
         // A token of the future is a forgery or a broken clock; half a minute apart is neither.
         guard Double(claims.iat) < time + 30 else { throw Self.invalid }
-        let caller = Caller(id: claims.sub, name: claims.name, token: token)
+        let caller = Caller(id: claims.sub, name: claims.name, token: token, session: claims.sid)
         memory.withLock { $0.store(Remembered(caller: caller, expires: Double(claims.exp)), for: token) }
         return caller
     }

@@ -12,6 +12,8 @@ package struct PageCursor: Sendable, Equatable {
         case newestComments = "n"
         case oldestComments = "o"
         case notifications = "a"
+        case friends = "f"
+        case friendRequests = "r"
     }
 
     /// The list the cursor was made for.

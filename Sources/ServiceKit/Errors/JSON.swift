@@ -13,4 +13,11 @@ package enum JSON {
         encoder.outputFormatting = [.withoutEscapingSlashes]
         return encoder
     }()
+
+    /// A value as JSON text.
+    ///
+    /// - Throws: what the value's own `encode(to:)` throws.
+    package static func text(_ value: some Encodable) throws -> String {
+        String(decoding: try encoder.encode(value), as: UTF8.self)
+    }
 }

@@ -12,13 +12,19 @@ extension Request {
     package func json<Value: Decodable>(
         _ type: Value.Type = Value.self, contentTypes: [String] = ["application/json"]
     ) async throws -> Value {
+        try JSON.decode(type, from: try await jsonBody(contentTypes: contentTypes))
+    }
+
+    /// The body as it came, once its content type and size are right; for those who need its bytes besides its value.
+    ///
+    /// - Throws: a ``Problem``, 415 or 413.
+    package func jsonBody(contentTypes: [String] = ["application/json"]) async throws -> ByteBuffer {
         try requireContentType(contentTypes)
         let limit = ServiceContext.bodyLimit
         if let length = headers[.contentLength].flatMap({ Int($0) }), length > limit {
             throw Problem.tooLarge(limit: limit)
         }
-        let buffer = try await body.collect(upTo: limit)
-        return try JSON.decode(type, from: buffer)
+        return try await body.collect(upTo: limit)
     }
 
     /// Throws a ``Problem``, 415, unless the body is declared as one of these media types.

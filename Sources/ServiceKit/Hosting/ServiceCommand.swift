@@ -37,3 +37,10 @@ package struct ServiceCommand<Service: SocialService>: AsyncParsableCommand {
         }
     }
 }
+
+extension SocialService {
+    /// The whole of a service's executable: reads the command line, serves, and ends the process.
+    package static func main() async {
+        await ServiceCommand<Self>.main()
+    }
+}
