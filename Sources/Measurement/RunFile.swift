@@ -15,18 +15,35 @@ package enum RunFile {
         let path = join(directory, name)
         let data: Data
         do {
-            try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
             let encoder = JSONEncoder()
             encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
             data = try encoder.encode(record)
-        } catch let error as EncodingError {
+        } catch {
             throw RunFileError(.cannotWrite, "\(path): the record can't be written as JSON: \(error)")
+        }
+        try makeDirectory(directory)
+        try writeAtomically(data, path)
+    }
+
+    /// Writes a text beside the record, with the same promises as ``write(_:toDirectory:)``; returns its path.
+    @discardableResult
+    package static func write(
+        text: String, named name: String, toDirectory directory: String
+    ) throws(RunFileError) -> String {
+        let path = join(directory, name)
+        try makeDirectory(directory)
+        try writeAtomically(Data(text.utf8), path)
+        return path
+    }
+
+    private static func makeDirectory(_ directory: String) throws(RunFileError) {
+        do {
+            try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
         } catch {
             throw RunFileError(
                 .cannotWrite,
                 "\(directory): can't make the folder for the results: \(reason(error)); choose another with --out")
         }
-        try writeAtomically(data, path)
     }
 
     /// Reads the record at `path`, a `run.json` or a folder that holds one.

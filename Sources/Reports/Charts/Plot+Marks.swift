@@ -56,12 +56,17 @@ extension Plot {
         if !path.isEmpty { draw(Markup.tag("path", ["d": path, "class": "curve " + name])) }
     }
 
-    /// A column from `base` to `top` of the y axis.
-    mutating func column(_ from: Double, _ to: Double, base: Double, top: Double, class name: String) {
-        guard top > base else { return }
-        // Neighbours overlap a little: exact edges let the background shine through.
-        let left = x(from)
-        draw(rectangle(left, y(top), x(to) - left + 0.3, y(base) - y(top), class: name))
+    /// Columns from `base` to `top` of the y axis, as one shape: apart, half-transparent neighbours would show their seams.
+    mutating func columns(
+        _ columns: [(from: Double, to: Double, base: Double, top: Double)], class name: String
+    ) {
+        var path = ""
+        for column in columns where column.top > column.base {
+            path += "M\(Markup.coordinate(x(column.from))) \(Markup.coordinate(y(column.base)))"
+            path += "V\(Markup.coordinate(y(column.top)))H\(Markup.coordinate(x(column.to)))"
+            path += "V\(Markup.coordinate(y(column.base)))Z"
+        }
+        if !path.isEmpty { draw(Markup.tag("path", ["d": path, "class": name])) }
     }
 
     /// A cell of a heat map; `share` 0…1 is how dark it is.

@@ -79,9 +79,9 @@ struct Plot {
                     + (label.map { text(left + 5, plotTop + 13, Self.cut($0, right - left), class: "label") } ?? "")))
     }
 
-    /// Cuts a label to a width, at about 6.2 units a character.
+    /// Cuts a label to a width, at about 6.7 units a character.
     private static func cut(_ label: String, _ width: Double) -> String {
-        TextWidth.cut(label, to: Swift.max(0, Int((width - 8) / 6.2)))
+        TextWidth.cut(label, to: Swift.max(0, Int((width - 8) / 6.7)))
     }
 
     // MARK: Elements

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import Measurement
+
+/// Writes the reports of a record into its result folder, beside `run.json`.
+package enum ReportWriter {
+    /// The files that are written: name and content.
+    private static let files: [(name: String, render: @Sendable (ExperimentRecord) -> String)] = [
+        ("report.html", HTMLReport.render), ("summary.md", MarkdownReport.render), ("slices.csv", CSVReport.render),
+        ("junit.xml", JUnitReport.render),
+    ]
+
+    /// Writes `report.html`, `summary.md`, `slices.csv` and `junit.xml` into `directory`, which is made when it does not exist.
+    ///
+    /// Each file appears whole or not at all. Stops at the first that can't be written (a full disk, a folder without
+    /// permission), with one line that says which, why and what to do.
+    ///
+    /// - Returns: the paths of the files, the HTML report first.
+    @discardableResult
+    package static func write(_ record: ExperimentRecord, toDirectory directory: String) throws(RunFileError)
+        -> [String]
+    {
+        var paths: [String] = []
+        for file in files {
+            paths.append(try RunFile.write(text: file.render(record), named: file.name, toDirectory: directory))
+        }
+        return paths
+    }
+}
