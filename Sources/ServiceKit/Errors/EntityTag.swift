@@ -4,15 +4,25 @@ internal import HTTPTypes
 package import Hummingbird
 
 /// The version of a resource as HTTP shows it: a strong entity tag (RFC 9110, 8.8.3), `"7"`.
+///
+/// What a client sees may change although nobody edited it, such as a count of likes. That goes into the tag behind the
+/// version, `"7.12.1"`: If-None-Match compares all of it, so that no client keeps an old count, and If-Match the
+/// version only, so that a like does not get in the way of an edit.
 package struct EntityTag: Sendable, Equatable, CustomStringConvertible {
+    /// Grows with every edit.
     package let version: Int
+    /// Whatever else the client sees of the resource and nobody edits.
+    package let state: [Int]
 
-    package init(version: Int) {
+    package init(version: Int, state: [Int] = []) {
         self.version = version
+        self.state = state
     }
 
     /// With its quotes, as it stands in a header field.
-    package var description: String { "\"\(version)\"" }
+    package var description: String {
+        state.reduce(into: "\"\(version)") { $0 += ".\($1)" } + "\""
+    }
 }
 
 extension Request {
@@ -55,10 +65,11 @@ extension Request {
 
 extension Problem {
     /// 412: somebody else changed the resource.
-    package static func stale(sent: String, current: EntityTag) -> Problem {
+    package static func stale(sent: String? = nil, current: EntityTag) -> Problem {
         Problem(
             .preconditionFailed, type: "stale-etag", title: "The resource changed",
-            detail: "If-Match is \(sent.prefix(64)) but the current version is \(current).",
+            detail: sent.map { "If-Match is \($0.prefix(64)) but the current version is \(current)." }
+                ?? "If-Match names another version than the current \(current).",
             extensions: ["currentETag": .string(current.description), "retryable": false],
             headers: [.eTag: current.description])
     }
