@@ -107,7 +107,10 @@ let package = Package(
         module("CommentService", service),
         module(
             "Experiments",
-            ["Resilience", "Scenarios", "LoadGenerator", "FaultInjection", "Measurement", httpClient, nioCore, nioTLS]),
+            [
+                "CLinux", "Resilience", "Scenarios", "LoadGenerator", "FaultInjection", "Measurement", httpClient,
+                nioCore, nioPosix, nioHTTP1, nioTLS,
+            ]),
         module("Reports", ["Measurement"]),
         module(
             "SeawallCommands",

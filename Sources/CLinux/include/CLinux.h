@@ -7,6 +7,8 @@
 #include <sys/eventfd.h>
 #include <time.h>
 
+#include "spawn_child.h"
+
 /// CLOCK_MONOTONIC in nanoseconds.
 static inline uint64_t seawall_monotonic_nanoseconds(void) {
     struct timespec now;

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import Foundation
+
+/// A folder for the services' data while an experiment runs, readable by this user only.
+struct WorkFolder: Sendable {
+    let path: String
+
+    /// - Throws: `ExperimentError` when it can't be made.
+    init() throws(ExperimentError) {
+        let random = String(UInt64.random(in: .min ... .max), radix: 36)
+        path = FileManager.default.temporaryDirectory.appendingPathComponent("seawall-\(random)").path
+        do {
+            try FileManager.default.createDirectory(
+                atPath: path, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+        } catch {
+            throw ExperimentError(
+                .system, "cannot make the folder \(path): \(fileErrorText(error))",
+                advice: "set TMPDIR to another folder")
+        }
+    }
+
+    /// Copies a folder of the work folder, so that each run starts from the same data.
+    func copy(_ source: String, to destination: String) throws(ExperimentError) {
+        do {
+            try FileManager.default.copyItem(atPath: "\(path)/\(source)", toPath: "\(path)/\(destination)")
+        } catch {
+            throw ExperimentError(
+                .system, "cannot copy the seeded data to \(path)/\(destination): \(fileErrorText(error))",
+                advice: "set TMPDIR to a folder with more space")
+        }
+    }
+
+    func remove(_ folder: String) { try? FileManager.default.removeItem(atPath: "\(path)/\(folder)") }
+
+    func remove() { try? FileManager.default.removeItem(atPath: path) }
+}
+
+/// The reason of a failed file operation, without its path.
+func fileErrorText(_ error: any Error) -> String {
+    let error = error as NSError
+    if let cause = error.userInfo[NSUnderlyingErrorKey] as? NSError, cause.domain == NSPOSIXErrorDomain {
+        return errorText(Int32(cause.code))
+    }
+    return error.localizedDescription
+}
