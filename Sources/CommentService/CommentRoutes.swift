@@ -7,6 +7,8 @@ internal import ServiceKit
 /// Comments: write, list, read, edit and delete them, and count them for timelines.
 struct CommentRoutes: Sendable {
     static let textRule = TextRule(longest: 2000)
+    /// The most posts whose comments are counted at once: the most items on a page.
+    static let mostPosts = 100
 
     let store: CommentStore
     let peers: CommentPeers
@@ -40,12 +42,12 @@ struct CommentRoutes: Sendable {
             return id
         }
         let key = try request.idempotency(of: caller.id, payload: [draft.text, draft.parentId ?? ""])
-        if let earlier = try await store.answer(to: key) { return earlier.response }
+        if let earlier = try await store.answer(to: key) { return Response(earlier) }
         let author = try await peers.author(ofPost: post, for: caller)
-        return try await store.create(
-            text: draft.text, by: caller.userID, on: post, of: author, replyingTo: parent, request: key,
-            answer: \.createdAnswer
-        ).response
+        return Response(
+            try await store.create(
+                text: draft.text, by: caller.userID, on: post, of: author, replyingTo: parent, request: key,
+                answer: \.createdAnswer))
     }
 
     /// The comments on a post with the names of their authors: `?sort=newest` (or `oldest`), `limit`, `cursor`.
@@ -55,8 +57,8 @@ struct CommentRoutes: Sendable {
         let caller = try await context.caller(request)
         let post = try context.id("id", of: "post")
         let order = try order(request)
-        let wanted = try request.page(of: order.list)
-        let page = try await store.comments(on: post, order: order, limit: wanted.limit, after: wanted.after)
+        let wanted = try PageRequest(request, list: order.list)
+        let page = try await store.comments(on: post, order: order, limit: wanted.limit, after: wanted.cursor?.position)
         let (names, isDegraded) = try await peers.names(of: page.items.map(\.author), for: caller)
         return .page(page, degraded: isDegraded ? ["names"] : []) { json, comment in
             comment.write(to: &json, authorName: names[comment.author])
@@ -95,9 +97,9 @@ struct CommentRoutes: Sendable {
         _ = try await context.caller(request)
         let posts = (request.uri.queryParameters["posts"] ?? "").split(separator: ",").map { RecordID($0) }
         let known = posts.compactMap(\.self)
-        guard known.count == posts.count, known.count <= PageRequest.highestLimit else {
+        guard known.count == posts.count, known.count <= Self.mostPosts else {
             throw Problem.invalid(
-                "?posts", "Send up to \(PageRequest.highestLimit) ids of posts with commas in between.")
+                "?posts", "Send up to \(Self.mostPosts) ids of posts with commas in between.")
         }
         let counts = try await store.counts(on: known)
         var json = JSONWriter()

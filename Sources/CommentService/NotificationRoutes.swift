@@ -24,9 +24,9 @@ struct NotificationRoutes: Sendable {
     /// The caller's notifications, newest first, with the names of those who caused them.
     @Sendable private func list(_ request: Request, context: ServiceContext) async throws -> Response {
         let caller = try await context.caller(request)
-        let wanted = try request.page(of: .notifications)
+        let wanted = try PageRequest(request, list: .notifications)
         let (page, unread) = try await store.notifications(
-            of: caller.userID, limit: wanted.limit, before: wanted.after)
+            of: caller.userID, limit: wanted.limit, before: wanted.cursor?.position)
         let (names, isDegraded) = try await peers.names(of: page.items.map(\.actor), for: caller)
         var response = Response.page(page, degraded: isDegraded ? ["names"] : []) { json, notification in
             notification.write(to: &json, actorName: names[notification.actor])

@@ -36,8 +36,8 @@ struct PostRoutes: Sendable {
         let draft = try await request.json(Draft.self)
         try Self.textRule.check(draft.text, at: "/text")
         let key = try request.idempotency(of: caller.id, payload: [draft.text])
-        return try await store.create(text: draft.text, by: caller.userID, request: key, answer: \.createdAnswer)
-            .response
+        return Response(
+            try await store.create(text: draft.text, by: caller.userID, request: key, answer: \.createdAnswer))
     }
 
     /// 200, or 304 when the client has what is current.
@@ -89,9 +89,9 @@ struct PostRoutes: Sendable {
         let text = hasBody ? try await request.json(ShareDraft.self).text ?? "" : ""
         try Self.shareRule.check(text, at: "/text")
         let key = try request.idempotency(of: caller.id, payload: [text])
-        return try await store.create(
-            text: text, by: caller.userID, sharing: id, request: key, answer: \.createdAnswer
-        ).response
+        return Response(
+            try await store.create(
+                text: text, by: caller.userID, sharing: id, request: key, answer: \.createdAnswer))
     }
 
     /// Whether a post exists and whose it is: what the Comment Service wants to know.

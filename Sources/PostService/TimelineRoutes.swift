@@ -20,19 +20,20 @@ struct TimelineRoutes: Sendable {
     @Sendable private func home(_ request: Request, context: ServiceContext) async throws -> Response {
         let caller = try await context.caller(request)
         let me = try caller.userID
-        let wanted = try request.page(of: .homeTimeline)
+        let wanted = try PageRequest(request, list: .homeTimeline)
         let friends = try await peers.friends(of: me, for: caller)
         let page = try await store.homeTimeline(
-            of: friends.value + [me], seenBy: me, limit: wanted.limit, before: wanted.after)
+            of: friends.value + [me], seenBy: me, limit: wanted.limit, before: wanted.cursor?.position)
         return try await decorated(page, for: caller, degraded: friends.isDegraded ? ["friends"] : [])
     }
 
     /// The posts of one user, newest first; of a user who doesn't exist there are none.
     @Sendable private func user(_ request: Request, context: ServiceContext) async throws -> Response {
         let caller = try await context.caller(request)
-        let wanted = try request.page(of: .userTimeline)
+        let wanted = try PageRequest(request, list: .userTimeline)
         let page = try await store.posts(
-            by: context.id("id", of: "user"), seenBy: caller.userID, limit: wanted.limit, before: wanted.after)
+            by: context.id("id", of: "user"), seenBy: caller.userID, limit: wanted.limit,
+            before: wanted.cursor?.position)
         return try await decorated(page, for: caller, degraded: [])
     }
 

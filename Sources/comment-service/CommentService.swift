@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import CommentService
+import ServiceKit
+
 @main
-struct CommentServiceMain {
-    static func main() {}
+enum Main {
+    static func main() async {
+        await CommentServer.main()
+    }
 }

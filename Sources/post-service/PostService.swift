@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import PostService
+import ServiceKit
+
 @main
-struct PostServiceMain {
-    static func main() {}
+enum Main {
+    static func main() async {
+        await PostServer.main()
+    }
 }
