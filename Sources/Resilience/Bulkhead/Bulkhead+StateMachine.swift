@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0
+
+extension Bulkhead {
+    /// Names a call that waits.
+    typealias WaiterID = UInt64
+
+    /// The bulkhead without lock and continuations.
+    ///
+    /// A waiter leaves the queue exactly once: granted, cancelled or timed out. A slot is only ever granted to a call that is in the queue, so none is
+    /// lost to a caller that has gone.
+    struct StateMachine: Sendable {
+        enum Admission: Sendable, Equatable {
+            case granted
+            case refused
+            case wait(WaiterID)
+        }
+
+        private(set) var options: BulkheadOptions
+        private(set) var inFlight = 0
+        /// Waiting calls from the longest to the shortest wait.
+        private var queue = WaiterQueue()
+        private var nextID: WaiterID = 0
+
+        init(options: BulkheadOptions) {
+            self.options = options
+        }
+
+        var queued: Int { queue.count }
+
+        /// Asks for a slot.
+        mutating func acquire() -> Admission {
+            // Newcomers don't overtake in a FIFO queue; while somebody waits there is no free slot anyway.
+            if inFlight < options.limit, queue.isEmpty {
+                inFlight += 1
+                return .granted
+            }
+            // With no slot at all nobody would ever be granted one.
+            if queue.count >= options.queue || options.maximumWait <= .zero || options.limit == 0 { return .refused }
+            nextID += 1
+            queue.append(nextID)
+            return .wait(nextID)
+        }
+
+        /// Takes a slot without asking, over the limit if need be.
+        ///
+        /// - Returns: Whether the call would have been refused.
+        mutating func acquireUnconditionally() -> Bool {
+            inFlight += 1
+            return inFlight > options.limit + options.queue
+        }
+
+        /// Gives a slot back.
+        ///
+        /// - Returns: The waiter that got it.
+        mutating func release() -> WaiterID? {
+            inFlight -= 1
+            return grantNext()
+        }
+
+        /// A waiter gives up.
+        ///
+        /// - Returns: False when it had been granted a slot already, which it has to give back.
+        mutating func leave(_ id: WaiterID) -> Bool {
+            queue.remove(id)
+        }
+
+        /// Takes new options. When the limit shrinks nobody is thrown out: slots retire as they come back, before new ones are granted.
+        ///
+        /// - Returns: The waiters that the new limit lets in.
+        mutating func configure(_ new: BulkheadOptions) -> [WaiterID] {
+            options = new
+            return grantAll()
+        }
+
+        /// Lets in everybody, for a bulkhead that is not enforced any more.
+        mutating func open() -> [WaiterID] {
+            var granted: [WaiterID] = []
+            while let id = queue.removeFirst() {
+                inFlight += 1
+                granted.append(id)
+            }
+            return granted
+        }
+
+        private mutating func grantAll() -> [WaiterID] {
+            var granted: [WaiterID] = []
+            while let id = grantNext() { granted.append(id) }
+            return granted
+        }
+
+        private mutating func grantNext() -> WaiterID? {
+            guard inFlight < options.limit, let id = options.order == .fifo ? queue.removeFirst() : queue.removeLast()
+            else {
+                return nil
+            }
+            inFlight += 1
+            return id
+        }
+    }
+
+    /// Identifiers in increasing order, with O(1) at both ends. Removal from the middle is O(n) in a queue that is bounded and
+    /// happens only when somebody gives up.
+    struct WaiterQueue: Sendable {
+        private var items: [WaiterID] = []
+        private var head = 0
+
+        var count: Int { items.count - head }
+        var isEmpty: Bool { count == 0 }
+
+        mutating func append(_ id: WaiterID) {
+            items.append(id)
+        }
+
+        mutating func removeFirst() -> WaiterID? {
+            if isEmpty { return nil }
+            let id = items[head]
+            head += 1
+            // Compacting when half is dead keeps the cost of a removal constant on average.
+            if head * 2 >= items.count {
+                items.removeFirst(head)
+                head = 0
+            }
+            return id
+        }
+
+        mutating func removeLast() -> WaiterID? {
+            isEmpty ? nil : items.removeLast()
+        }
+
+        /// Whether the identifier was there.
+        mutating func remove(_ id: WaiterID) -> Bool {
+            guard let index = items[head...].firstIndex(of: id) else { return false }
+            items.remove(at: index)
+            return true
+        }
+    }
+}

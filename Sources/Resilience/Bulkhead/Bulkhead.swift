@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import Synchronization
+
+/// Bounds the calls that are under way at once, so that one slow callee can't take all of the caller's resources.
+public final class Bulkhead: Sendable {
+    /// How a wait ended.
+    enum Resolution: Sendable, Equatable {
+        case granted
+        case timedOut
+        case cancelled
+    }
+
+    /// Between "is in the queue" and "is suspended" a waiter can already be granted its slot: the resolution then waits for the continuation.
+    private enum Waiter {
+        case registered
+        case suspended(CheckedContinuation<Resolution, Never>)
+        case resolved(Resolution)
+    }
+
+    private struct Core {
+        var machine: StateMachine
+        var mode: PolicyMode
+        var waiters: [WaiterID: Waiter] = [:]
+
+        /// Records how a wait ended.
+        ///
+        /// - Returns: The continuation to resume, outside of the lock, if the waiter is suspended already.
+        mutating func resolve(_ id: WaiterID, _ resolution: Resolution) -> CheckedContinuation<Resolution, Never>? {
+            switch waiters[id] {
+            case .suspended(let continuation):
+                waiters[id] = nil
+                return continuation
+            case .registered:
+                waiters[id] = .resolved(resolution)
+                return nil
+            case .resolved, nil: return nil
+            }
+        }
+    }
+
+    /// A slot, or not.
+    @usableFromInline
+    enum Slot: Sendable, Equatable {
+        /// The call holds a slot and has to release it.
+        case taken
+        /// The bulkhead is disabled: nothing to release.
+        case none
+    }
+
+    @usableFromInline
+    enum Admission: Sendable, Equatable {
+        case admitted(Slot)
+        case refused(Rejection)
+        case wait(UInt64, atMost: Int64)
+    }
+
+    @usableFromInline
+    enum WaitResult: Sendable, Equatable {
+        case admitted
+        case refused(Rejection)
+        case cancelled
+    }
+
+    private let core: Mutex<Core>
+    private let active: Atomic<Bool>
+    private let listener: PolicyListener<BulkheadEvent>
+    private let time: TimeSource
+
+    init(
+        setting: PolicySetting<BulkheadOptions>, time: TimeSource, listener: PolicyListener<BulkheadEvent>
+    ) {
+        core = Mutex(Core(machine: StateMachine(options: setting.options ?? .blank), mode: setting.mode))
+        active = Atomic(setting.mode != .disabled)
+        self.listener = listener
+        self.time = time
+    }
+
+    @usableFromInline
+    var isActive: Bool {
+        active.load(ordering: .relaxed)
+    }
+
+    /// Takes new settings. Calls under way keep their slots; waiting ones are let in where the new settings allow it.
+    func apply(_ setting: PolicySetting<BulkheadOptions>) {
+        let resumable = core.withLock { core -> [CheckedContinuation<Resolution, Never>] in
+            core.mode = setting.mode
+            var granted: [WaiterID] = []
+            if let options = setting.options { granted = core.machine.configure(options) }
+            if setting.mode != .enforced { granted += core.machine.open() }
+            return granted.compactMap { core.resolve($0, .granted) }
+        }
+        active.store(setting.mode != .disabled, ordering: .relaxed)
+        for continuation in resumable { continuation.resume(returning: .granted) }
+    }
+
+    /// Asks for a slot without waiting.
+    @usableFromInline
+    func admit() -> Admission {
+        let (admission, wouldRefuse) = core.withLock { core -> (Admission, Bool) in
+            switch core.mode {
+            case .disabled, .forcedOpen, .forcedClosed: return (.admitted(.none), false)
+            case .shadow: return (.admitted(.taken), core.machine.acquireUnconditionally())
+            case .enforced: break
+            }
+            switch core.machine.acquire() {
+            case .granted: return (.admitted(.taken), false)
+            case .refused: return (.refused(Rejection(.bulkheadFull)), false)
+            case .wait(let id):
+                core.waiters[id] = .registered
+                return (.wait(id, atMost: core.machine.options.maximumWait.nanosecondsSaturated), false)
+            }
+        }
+        if case .refused = admission { listener.report(.rejected(.bulkheadFull, shadow: false)) }
+        if wouldRefuse { listener.report(.rejected(.bulkheadFull, shadow: true)) }
+        return admission
+    }
+
+    /// Waits for the slot of a call that was told to wait; every such call has to come here exactly once.
+    @usableFromInline
+    func wait(_ id: UInt64, since start: MonotonicInstant, until deadline: MonotonicInstant) async -> WaitResult {
+        let timer = DelayedAction(at: deadline, on: time) { self.giveUp(id, .timedOut) }
+        let resolution = await withTaskCancellationHandler {
+            await withCheckedContinuation { continuation in
+                let early = core.withLock { core -> Resolution? in
+                    if case .resolved(let resolution) = core.waiters[id] {
+                        core.waiters[id] = nil
+                        return resolution
+                    }
+                    core.waiters[id] = .suspended(continuation)
+                    return nil
+                }
+                if let early { continuation.resume(returning: early) }
+            }
+        } onCancel: {
+            giveUp(id, .cancelled)
+        }
+        timer.cancel()
+        switch resolution {
+        case .granted:
+            listener.report(.waited(start.duration(to: time.now())))
+            return .admitted
+        case .timedOut:
+            listener.report(.rejected(.queueTimeout, shadow: false))
+            return .refused(Rejection(.queueTimeout))
+        case .cancelled:
+            return .cancelled
+        }
+    }
+
+    /// Ends a wait from outside, unless the slot was granted before.
+    private func giveUp(_ id: WaiterID, _ resolution: Resolution) {
+        let continuation = core.withLock { core in
+            core.machine.leave(id) ? core.resolve(id, resolution) : nil
+        }
+        continuation?.resume(returning: resolution)
+    }
+
+    /// Gives a slot back.
+    @usableFromInline
+    func release() {
+        let continuation = core.withLock { core in
+            core.machine.release().flatMap { core.resolve($0, .granted) }
+        }
+        continuation?.resume(returning: .granted)
+    }
+
+    /// What the bulkhead knows about itself.
+    public struct Status: Sendable, Equatable {
+        public var inFlight: Int
+        public var queued: Int
+        public var limit: Int
+    }
+
+    public var status: Status {
+        core.withLock {
+            Status(inFlight: $0.machine.inFlight, queued: $0.machine.queued, limit: $0.machine.options.limit)
+        }
+    }
+}

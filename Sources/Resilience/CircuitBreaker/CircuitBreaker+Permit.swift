@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+
+extension CircuitBreaker {
+    /// The right to make one call, for code that can't be a closure in a pipeline.
+    ///
+    /// Use it up with `succeed`, `fail` or `ignore`. A permit that is dropped counts as abandoned: a probe's slot becomes free and nothing is recorded.
+    public struct Permit: ~Copyable, Sendable {
+        private let breaker: CircuitBreaker
+        private let ticket: Ticket
+        private let start: MonotonicInstant
+        private var isFinished = false
+
+        fileprivate init(breaker: CircuitBreaker, ticket: Ticket, start: MonotonicInstant) {
+            self.breaker = breaker
+            self.ticket = ticket
+            self.start = start
+        }
+
+        deinit {
+            if !isFinished { breaker.abandon(ticket) }
+        }
+
+        /// The call succeeded now.
+        public consuming func succeed() {
+            finish(.success, retryAfter: nil)
+        }
+
+        /// The call failed now.
+        ///
+        /// - Parameter retryAfter: How long the callee asked to be left alone.
+        public consuming func fail(retryAfter: Duration? = nil) {
+            finish(.failure, retryAfter: retryAfter)
+        }
+
+        /// The call ended with a verdict of one's own.
+        public consuming func end(_ verdict: Verdict, retryAfter: Duration? = nil) {
+            finish(verdict, retryAfter: retryAfter)
+        }
+
+        /// The result says nothing about the callee.
+        public consuming func ignore() {
+            finish(.ignore, retryAfter: nil)
+        }
+
+        private mutating func finish(_ verdict: Verdict, retryAfter: Duration?) {
+            isFinished = true
+            let now = breaker.time.now()
+            let duration = max(0, now.nanoseconds - start.nanoseconds)
+            breaker.record(ticket, verdict, duration: duration, retryAfter: retryAfter, at: now)
+        }
+    }
+
+    /// Asks for one call.
+    ///
+    /// - Throws: The refusal, a trivial value: nothing is allocated.
+    public func acquire() throws(Rejection) -> Permit {
+        let now = time.now()
+        guard isActive else { return Permit(breaker: self, ticket: .none, start: now) }
+        switch admit(at: now) {
+        case .admitted(let ticket): return Permit(breaker: self, ticket: ticket, start: now)
+        case .refused(let rejection): throw rejection
+        }
+    }
+}

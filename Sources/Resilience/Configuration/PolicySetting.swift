@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// The options of one policy: what `PolicySetting` needs to read, check and print them.
+protocol PolicyOptions: Sendable, Equatable {
+    static var fields: [ConfigurationField<Self>] { get }
+    /// The field that a bare scalar sets (`attempt-timeout: 250ms`).
+    static var shorthand: String? { get }
+    /// Where reading starts when the policy was never configured.
+    static var blank: Self { get }
+    /// Keys without a sensible default: the policy can't be switched on before they are set.
+    static var required: [String] { get }
+    /// What is wrong in the combination of fields that are fine each by itself; keys and messages.
+    func contradictions() -> [(key: String, message: String)]
+}
+
+extension PolicyOptions {
+    static var shorthand: String? { nil }
+    static var required: [String] { [] }
+    func contradictions() -> [(key: String, message: String)] { [] }
+}
+
+/// One policy of a pipeline as it is configured: how far it may act, and with which options.
+public struct PolicySetting<Options: Sendable & Equatable>: Sendable, Equatable {
+    public var mode: PolicyMode
+    /// Nil while the policy was never configured and has no complete defaults (a bulkhead without a limit).
+    public var options: Options?
+
+    public init(mode: PolicyMode, options: Options?) {
+        self.mode = mode
+        self.options = options
+    }
+}
+
+extension PolicySetting where Options: PolicyOptions {
+    /// Switched off, with the defaults where they are complete.
+    static var initial: PolicySetting {
+        PolicySetting(mode: .disabled, options: Options.required.isEmpty ? Options.blank : nil)
+    }
+
+    /// Applies one edit: a mode word, a shorthand scalar, or a mapping with an optional `mode`. Fields that the edit leaves out
+    /// keep their value. An edit that sets fields switches the policy on unless it says otherwise.
+    mutating func apply(
+        _ value: ConfigurationValue, kind: PolicyKind, at place: [String], _ faults: inout [ConfigurationFault]
+    ) {
+        let modes = kind.modes.map(\.rawValue)
+        switch value {
+        case .string(let word) where PolicyMode(rawValue: word) != nil:
+            setMode(value, kind: kind, at: place, &faults)
+        case .bool(false):
+            mode = .disabled
+        case .map(var map):
+            if let mode = map["mode"] {
+                setMode(mode, kind: kind, at: place + ["mode"], &faults)
+                map["mode"] = nil
+            } else {
+                mode = .enforced
+            }
+            if !map.isEmpty { read(.map(map), at: place, &faults) }
+        case .null:
+            mode = .enforced
+        default:
+            if Options.shorthand == nil {
+                var nearest: String?
+                if case .string(let word) = value { nearest = NearestName.find(word, in: modes) }
+                faults.append(
+                    ConfigurationFault(
+                        path: place, message: "expected a mode or a mapping, not \(value.kindName)",
+                        allowed: modes + Options.fields.map(\.key), nearest: nearest))
+                return
+            }
+            mode = .enforced
+            if case .string(let word) = value, let nearest = NearestName.find(word, in: modes) {
+                faults.append(
+                    ConfigurationFault(
+                        path: place, message: "unknown mode \"\(word)\"", allowed: modes, nearest: nearest))
+                return
+            }
+            read(value, at: place, &faults)
+        }
+    }
+
+    private mutating func read(
+        _ value: ConfigurationValue, at place: [String], _ faults: inout [ConfigurationFault]
+    ) {
+        var edited = options ?? Options.blank
+        let before = faults.count
+        var fields = Options.fields
+        fields.append(ConfigurationField(key: "mode", read: { _, _, _, _ in }, write: { _ in nil }))
+        ConfigurationField.read(fields, shorthand: Options.shorthand, from: value, into: &edited, at: place, &faults)
+        // A value that could not be read must not be reported once more as missing.
+        if faults.count > before { return }
+        var given: [String] = []
+        if case .map(let map) = value {
+            given = map.entries.map(\.key)
+        } else {
+            given = [Options.shorthand].compactMap { $0 }
+        }
+        if options == nil, !Options.required.allSatisfy(given.contains) { return }
+        options = edited
+    }
+
+    private mutating func setMode(
+        _ value: ConfigurationValue, kind: PolicyKind, at place: [String], _ faults: inout [ConfigurationFault]
+    ) {
+        let modes = kind.modes
+        if case .string(let word) = value, let mode = PolicyMode(rawValue: word), modes.contains(mode) {
+            self.mode = mode
+            return
+        }
+        var nearest: String?
+        if case .string(let word) = value { nearest = NearestName.find(word, in: modes.map(\.rawValue)) }
+        faults.append(
+            ConfigurationFault(
+                path: place, message: "expected a mode, not \(value.kindName)", allowed: modes.map(\.rawValue),
+                nearest: nearest))
+    }
+
+    /// What keeps the setting from being used as it stands.
+    func check(at place: [String], _ faults: inout [ConfigurationFault]) {
+        guard let options else {
+            if mode != .disabled {
+                let keys = Options.required.joined(separator: ", ")
+                faults.append(
+                    ConfigurationFault(path: place, message: "can't be \(mode.rawValue) before \(keys) is set"))
+            }
+            return
+        }
+        for (key, message) in options.contradictions() {
+            faults.append(ConfigurationFault(path: place + [key], message: message))
+        }
+    }
+
+    /// The options as they would be written.
+    var configuration: ConfigurationMap {
+        options.map { ConfigurationField.write(Options.fields, $0) } ?? ConfigurationMap()
+    }
+}

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// A pipeline at one moment, for admin pages and reports.
+public struct PipelineSnapshot: Sendable, Equatable, Codable {
+    /// One policy at that moment.
+    public struct Policy: Sendable, Equatable, Codable {
+        public var kind: PolicyKind
+        public var mode: PolicyMode
+        /// The options, as they would be written in a configuration.
+        public var configuration: ConfigurationValue
+        /// What the policy knows about itself: for the breaker `state`, `calls`, `failure-rate` …
+        public var state: ConfigurationValue
+
+        public init(kind: PolicyKind, mode: PolicyMode, configuration: ConfigurationValue, state: ConfigurationValue) {
+            self.kind = kind
+            self.mode = mode
+            self.configuration = configuration
+            self.state = state
+        }
+    }
+
+    public var name: String
+    /// Counts the changes of configuration, from 1.
+    public var version: Int
+    /// From the outermost to the innermost.
+    public var policies: [Policy]
+    /// `calls`, `attempts`, `successes`, `failures`, `cancellations`, `timeouts`, `retries`, `fallbacks`, `late`, `rejected.<reason>`,
+    /// `would_reject.<reason>`.
+    public var counters: [String: UInt64]
+
+    public init(name: String, version: Int, policies: [Policy], counters: [String: UInt64]) {
+        self.name = name
+        self.version = version
+        self.policies = policies
+        self.counters = counters
+    }
+
+    /// The snapshot of one policy.
+    public subscript(kind: PolicyKind) -> Policy? {
+        policies.first { $0.kind == kind }
+    }
+
+    /// Where the breaker stands; nil when it is disabled.
+    public var breakerState: CircuitBreakerEvent.State? {
+        guard let policy = self[.circuitBreaker], policy.mode != .disabled, case .map(let map) = policy.state,
+            case .string(let state) = map["state"]
+        else { return nil }
+        return CircuitBreakerEvent.State(rawValue: state)
+    }
+}
+
+extension ResiliencePipeline {
+    /// The pipeline now.
+    public var snapshot: PipelineSnapshot {
+        let policies = configuration.policies.map { policy in
+            PipelineSnapshot.Policy(
+                kind: policy.kind, mode: policy.mode, configuration: .map(policy.configuration),
+                state: .map(policy.mode == .disabled ? ConfigurationMap() : state(of: policy.kind)))
+        }
+        return PipelineSnapshot(name: name, version: version, policies: policies, counters: counters.named)
+    }
+
+    private func state(of kind: PolicyKind) -> ConfigurationMap {
+        switch kind {
+        case .fallback, .attemptTimeout: ConfigurationMap()
+        case .retry:
+            ConfigurationMap([
+                .init("budget-balance", retry.budget.balance(at: time.now()).map { .double($0) } ?? .null)
+            ])
+        case .circuitBreaker: circuitBreaker.status.map
+        case .bulkhead:
+            ConfigurationMap([
+                .init("in-flight", .int(bulkhead.status.inFlight)), .init("queued", .int(bulkhead.status.queued)),
+            ])
+        }
+    }
+}
+
+extension CircuitBreaker.Status {
+    fileprivate var map: ConfigurationMap {
+        ConfigurationMap([
+            .init("state", .string(state.rawValue)), .init("calls", .int(calls)),
+            .init("failure-rate", failureRate.map { .double($0) } ?? .null),
+            .init("slow-call-rate", slowCallRate.map { .double($0) } ?? .null),
+            .init("open-for", openFor.map { .string(ConfigurationText.format($0)) } ?? .null),
+        ])
+    }
+}

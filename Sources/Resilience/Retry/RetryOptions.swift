@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// How often a failed call is tried again, and when.
+public struct RetryOptions: Sendable, Equatable {
+    /// The waiting time before attempt n + 1: `base × multiplier^(n − 1)`, at most `cap`, with jitter.
+    public struct Backoff: Sendable, Equatable {
+        /// How the waiting time is spread, so that clients that failed together don't come back together.
+        public enum Jitter: String, Sendable, CaseIterable {
+            /// Exactly the computed time.
+            case none
+            /// Uniform from 0 to the computed time.
+            case full
+            /// Half of the computed time plus uniform from 0 to the other half.
+            case equal
+            /// Uniform from `base` to three times the previous waiting time, at most `cap`.
+            case decorrelated
+        }
+
+        /// 0 … 1 h.
+        public var base: Duration
+        /// The longest waiting time, jitter included. 0 … 1 h.
+        public var cap: Duration
+        /// 1 (constant) … 10.
+        public var multiplier: Double
+        public var jitter: Jitter
+
+        public init(
+            base: Duration = .milliseconds(50), cap: Duration = .seconds(1), multiplier: Double = 2,
+            jitter: Jitter = .full
+        ) {
+            self.base = base
+            self.cap = cap
+            self.multiplier = multiplier
+            self.jitter = jitter
+        }
+
+        /// The same waiting time before every attempt.
+        public static func constant(_ duration: Duration, jitter: Jitter = .none) -> Backoff {
+            Backoff(base: duration, cap: duration, multiplier: 1, jitter: jitter)
+        }
+    }
+
+    /// How many retries all calls together may make: `ratio` of the calls of the last ten seconds, plus `floorPerSecond`.
+    public struct Budget: Sendable, Equatable {
+        /// 0 … 10; 0.2 lets a fifth of the calls be repeated once.
+        public var ratio: Double
+        /// Retries per second that are always allowed, for callers with few calls. 0 … 1000.
+        public var floorPerSecond: Double
+
+        public init(ratio: Double = 0.2, floorPerSecond: Double = 3) {
+            self.ratio = ratio
+            self.floorPerSecond = floorPerSecond
+        }
+    }
+
+    /// Attempts in all, the first included. 1 … 100.
+    public var attempts: Int
+    public var backoff: Backoff
+    /// Nil lifts the bound, which turns an overload into a retry storm; only for experiments.
+    public var budget: Budget?
+    /// A callee that asks for a longer pause (Retry-After) is not retried. 0 … 1 h.
+    public var maximumRetryAfter: Duration
+
+    /// The defaults: three attempts, 50 ms doubling up to 1 s with full jitter, a budget of 20 % plus 3 a second.
+    public init(
+        attempts: Int = 3, backoff: Backoff = Backoff(), budget: Budget? = Budget(),
+        maximumRetryAfter: Duration = .seconds(10)
+    ) {
+        self.attempts = attempts
+        self.backoff = backoff
+        self.budget = budget
+        self.maximumRetryAfter = maximumRetryAfter
+    }
+}
+
+extension RetryOptions: PolicyOptions {
+    static var blank: RetryOptions { RetryOptions() }
+    static var shorthand: String? { "attempts" }
+
+    static var fields: [ConfigurationField<RetryOptions>] {
+        [
+            .integer("attempts", \.attempts, in: 1...100),
+            .group(
+                "backoff", \.backoff, shorthand: "base",
+                [
+                    .duration("base", \.base, in: .zero ... .seconds(3600)),
+                    .duration("cap", \.cap, in: .zero ... .seconds(3600)),
+                    .number("multiplier", \.multiplier, in: 1...10),
+                    .word("jitter", \.jitter),
+                ]),
+            .optionalGroup(
+                "budget", \.budget, initial: Budget(), shorthand: "ratio",
+                [
+                    .ratio("ratio", \.ratio, in: 0...10),
+                    .number("floor-per-second", \.floorPerSecond, in: 0...1000),
+                ]),
+            .duration("max-retry-after", \.maximumRetryAfter, in: .zero ... .seconds(3600)),
+        ]
+    }
+
+    func contradictions() -> [(key: String, message: String)] {
+        if backoff.cap >= backoff.base { return [] }
+        let (cap, base) = (ConfigurationText.format(backoff.cap), ConfigurationText.format(backoff.base))
+        return [("backoff", "cap \(cap) is below base \(base)")]
+    }
+}

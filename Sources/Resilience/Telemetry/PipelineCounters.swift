@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// How a call ended.
+@usableFromInline
+enum CallOutcome: UInt8, Sendable, CaseIterable {
+    case success
+    case failure
+    case timeout
+    case rejected
+    case cancelled
+
+    var label: String {
+        switch self {
+        case .success: "success"
+        case .failure: "failure"
+        case .timeout: "timeout"
+        case .rejected: "rejected"
+        case .cancelled: "cancelled"
+        }
+    }
+}
+
+/// What a pipeline has counted since it was made. Calls are counted when they end.
+public struct PipelineCounters: Sendable, Equatable {
+    /// Logical calls that have ended: `successes + failures + cancellations`.
+    public internal(set) var calls: UInt64 = 0
+    /// Times the operation was run; `attempts / calls` is the amplification.
+    public internal(set) var attempts: UInt64 = 0
+    /// Calls that got their result from the operation.
+    public internal(set) var successes: UInt64 = 0
+    /// Calls without such a result, whatever the reason, whether a fallback answered or not.
+    public internal(set) var failures: UInt64 = 0
+    /// Calls that the caller gave up.
+    public internal(set) var cancellations: UInt64 = 0
+    /// Attempts that a time limit ended.
+    public internal(set) var timeouts: UInt64 = 0
+    /// Attempts after the first.
+    public internal(set) var retries: UInt64 = 0
+    /// Failed calls that a fallback answered.
+    public internal(set) var fallbacks: UInt64 = 0
+    /// Results that came after the breaker's state had changed.
+    public internal(set) var lateResults: UInt64 = 0
+    private var rejected = InlineArray<10, UInt64>(repeating: 0)
+    private var wouldReject = InlineArray<10, UInt64>(repeating: 0)
+
+    /// Attempts that were refused for the reason.
+    public func rejections(_ reason: Rejection.Reason) -> UInt64 {
+        rejected[Int(reason.rawValue)]
+    }
+
+    /// Attempts that a policy in shadow mode would have refused for the reason.
+    public func shadowRejections(_ reason: Rejection.Reason) -> UInt64 {
+        wouldReject[Int(reason.rawValue)]
+    }
+
+    mutating func countRejection(_ reason: Rejection.Reason, shadow: Bool) {
+        if shadow { wouldReject[Int(reason.rawValue)] += 1 } else { rejected[Int(reason.rawValue)] += 1 }
+    }
+
+    /// Attempts per call; nil before the first call has ended.
+    public var amplification: Double? {
+        calls == 0 ? nil : Double(attempts) / Double(calls)
+    }
+
+    /// All counters by name, zero refusals left out: `calls`, `attempts`, `rejected.open`, `would_reject.open` …
+    public var named: [String: UInt64] {
+        var all: [String: UInt64] = [
+            "calls": calls, "attempts": attempts, "successes": successes, "failures": failures,
+            "cancellations": cancellations, "timeouts": timeouts, "retries": retries, "fallbacks": fallbacks,
+            "late": lateResults,
+        ]
+        for reason in Rejection.Reason.allCases {
+            if rejections(reason) > 0 { all["rejected.\(reason.label)"] = rejections(reason) }
+            if shadowRejections(reason) > 0 { all["would_reject.\(reason.label)"] = shadowRejections(reason) }
+        }
+        return all
+    }
+
+    public static func == (left: PipelineCounters, right: PipelineCounters) -> Bool {
+        left.named == right.named
+    }
+}
