@@ -36,6 +36,14 @@ package struct RunSummary: Sendable {
         package var steps: [Row]
     }
 
+    /// The requests of one outcome other than `ok`.
+    package struct ErrorRow: Sendable {
+        package var outcome: Outcome
+        package var count: UInt64
+        /// How long after their intended instant they ended: a fast refusal and a late time-out are different things.
+        package var after: Latency
+    }
+
     package var run: RunRecord
     /// Measured length, in nanoseconds: without warm-up, up to the end of the plan or of the run.
     package var measuredNanoseconds: UInt64
@@ -48,7 +56,7 @@ package struct RunSummary: Sendable {
     package var achievedRatePerSecond: Double?
     package var scheduleLag: Latency
     /// Unsuccessful requests by outcome, most frequent first.
-    package var errors: [(outcome: Outcome, count: UInt64)]
+    package var errors: [ErrorRow]
     package var policies: [PolicyTimeline]
 
     package init(_ run: RunRecord) {
@@ -61,7 +69,11 @@ package struct RunSummary: Sendable {
         scheduleLag = Latency(run.scheduleLag())
         errors = run.countByOutcome().filter { $0.key != .ok && $0.value > 0 }
             .sorted { ($1.value, $0.key.rawValue) < ($0.value, $1.key.rawValue) }
-            .map { ($0.key, $0.value) }
+            .map { outcome, count in
+                ErrorRow(
+                    outcome: outcome, count: count,
+                    after: Latency(run.responseTime(SampleFilter(outcomes: [outcome]))))
+            }
         let policies = PolicyTimeline.timelines(of: run)
         self.policies = policies
         phases = run.phases.filter { $0.kind != .whole }.map { phase in

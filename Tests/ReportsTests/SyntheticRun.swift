@@ -234,17 +234,15 @@ extension ExperimentRecord {
             seawallVersion: "0.1.0", startedAt: "2026-03-01T10:00:00Z", runs: runs, interruption: interruption)
     }
 
-    static var quickstart: ExperimentRecord { .synthetic([SyntheticRun().record()], name: "quickstart") }
+    static let quickstart = ExperimentRecord.synthetic([SyntheticRun().record()], name: "quickstart")
 
-    static var brownout: ExperimentRecord {
-        .synthetic(
-            [("none", SyntheticRun.Coping.naive), ("retries", .retries), ("everything", .breaker)].map { name, coping in
-                SyntheticRun(variant: name, seconds: 40, warmup: 5, fault: 15..<25, coping: coping).record()
-            })
-    }
+    static let brownout = ExperimentRecord.synthetic(
+        [("none", SyntheticRun.Coping.naive), ("retries", .retries), ("everything", .breaker)].map { name, coping in
+            SyntheticRun(variant: name, seconds: 40, warmup: 5, fault: 15..<25, coping: coping).record()
+        })
 
     /// Stopped before anything was measured.
-    static var empty: ExperimentRecord {
+    static let empty: ExperimentRecord = {
         let run = RunRecord(
             variant: "default", round: 0, startedAt: "2026-03-01T10:00:00Z", plannedNanoseconds: 20_000_000_000,
             actualNanoseconds: 0, warmupNanoseconds: 5_000_000_000, offeredRatePerSecond: 100,
@@ -253,10 +251,10 @@ extension ExperimentRecord {
             generator: GeneratorHealth(verdict: .invalid, reasons: ["nothing was measured"]),
             interruption: "stopped with Ctrl-C")
         return .synthetic([run], interruption: "stopped with Ctrl-C")
-    }
+    }()
 
     /// A target that is not there: every request fails at once.
-    static var zeroSuccesses: ExperimentRecord {
+    static let zeroSuccesses: ExperimentRecord = {
         var run = SyntheticRun(seconds: 6, warmup: 1).record()
         run.accounting.byOutcome = [.connection: run.accounting.scheduled]
         for index in run.slices.indices {
@@ -268,5 +266,34 @@ extension ExperimentRecord {
         run.failureSamples = [FailureSample(message: "post 127.0.0.1:4433: connection refused", count: 1_200)]
         run.thresholds = [ThresholdResult(expression: "success > 99%", passed: false, measured: "0 %")]
         return .synthetic([run])
-    }
+    }()
+
+    /// Every text that a user, a script or a service can choose, chosen badly.
+    static let hostile: ExperimentRecord = {
+        let bad = "<script>alert(\"x\")</script> & 'y' ]]> \u{1B}[31m\u{0}\u{202E}|`日本語`"
+        var run = SyntheticRun(variant: bad, seconds: 12, warmup: 2, fault: 5..<8, coping: .breaker).record()
+        run.steps = run.steps.map { StepInfo(journey: bad + $0.journey, index: $0.index, label: bad, target: bad) }
+        run.generator.reasons = [bad]
+        run.faults = run.faults.map {
+            FaultWindow(label: bad, on: bad, startNanoseconds: $0.startNanoseconds, endNanoseconds: nil)
+        }
+        run.policySamples = run.policySamples.map { sample in
+            PolicySample(
+                atNanoseconds: sample.atNanoseconds, pipeline: bad + sample.pipeline,
+                breaker: sample.breaker.map { _ in bad },
+                counters: sample.counters.merging(["rejected." + bad: sample.atNanoseconds / 1_000_000_000]) { $1 })
+        }
+        run.thresholds = [ThresholdResult(expression: bad, passed: false, measured: bad)]
+        run.failureSamples = [FailureSample(message: bad, count: 1)]
+        run.interruption = bad
+        var other = run
+        other.variant = bad + "2"
+        var record = ExperimentRecord.synthetic(
+            [run, other], name: bad, description: bad, script: bad, interruption: bad)
+        record.machine.cpuModel = bad
+        record.machine.kernel = bad
+        record.seawallVersion = bad
+        record.startedAt = bad
+        return record
+    }()
 }

@@ -25,7 +25,7 @@ struct ResponseTimeChart {
     func svg(_ bins: TimeBins, _ frame: TimeFrame, logarithmic: Bool, label: String) -> String {
         let domain = logarithmic ? domain : 0...domain.upperBound
         var plot = Plot(size, x: frame.domain, y: domain, logarithmicY: logarithmic)
-        frame.draw(in: &plot, namesFaults: true)
+        frame.draw(in: &plot, namesFaults: size.width >= 600)
         plot.yAxis(ticks: logarithmic ? 8 : 5, Format.axisDuration)
         heat(bins, &plot)
         plot.dots(

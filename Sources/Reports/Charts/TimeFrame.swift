@@ -28,7 +28,7 @@ struct TimeFrame {
                 start, end, class: "fault", label: namesFaults ? fault.label : nil, title: FaultText.line(fault))
         }
         let narrow = plot.size.width < 600
-        plot.xAxis(Scale.linearTicks(domain, narrow ? 5 : 12), isLabelled: isLabelled) { Format.axisNumber($0) + " s" }
+        plot.xAxis(Scale.linearTicks(domain, Int(Swift.min(span, narrow ? 5 : 12))), isLabelled: isLabelled) { Format.axisNumber($0) + " s" }
     }
 }
 

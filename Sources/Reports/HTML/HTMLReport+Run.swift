@@ -100,7 +100,7 @@ extension HTMLReport {
                 linear: response.svg(run.bins, frame, logarithmic: false, label: "Response time over time, linear"),
                 caption: responseCaption(run.bins), identifier: "run-\(index)-time"),
             Figure(
-                title: "Answers a second by outcome", keys: ThroughputChart.keys(run.bins),
+                title: "Requests ended a second, by outcome", keys: ThroughputChart.keys(run.bins),
                 svg: ThroughputChart(highest: scales.rate).svg(
                     run.bins, frame, label: "Answers a second by outcome against requests due")),
         ]
@@ -154,7 +154,7 @@ extension HTMLReport {
 
     private static func requests(_ summary: RunSummary) -> String {
         var table = HTMLTable(titles: [
-            "response time of successes", "count", "errors", "p50", "p90", "p99", "p99.9", "max", "service p99",
+            "response time (ok)", "count", "errors", "p50", "p90", "p99", "p99.9", "max", "service p99",
             "lag p99",
         ])
         func add(_ row: RunSummary.Row, _ label: String, lag: String, name: String = "") {
@@ -199,10 +199,14 @@ extension HTMLReport {
 
     private static func errors(_ summary: RunSummary) -> String {
         guard !summary.errors.isEmpty || !summary.run.failureSamples.isEmpty else { return "" }
-        var table = HTMLTable(titles: ["outcome", "count", "share"])
+        var table = HTMLTable(titles: ["outcome", "count", "share", "after p50", "p99", "max"])
         for error in summary.errors {
             let share = Double(error.count) / Double(Swift.max(1, summary.total.requests))
-            table.add([.init(error.outcome.rawValue), .init(Format.count(error.count)), .init(Format.percent(share))])
+            table.add([
+                .init(error.outcome.rawValue), .init(Format.count(error.count)), .init(Format.percent(share)),
+                .init(Format.duration(error.after.p50)), .init(Format.duration(error.after.p99)),
+                .init(Format.duration(error.after.max)),
+            ])
         }
         let samples = summary.run.failureSamples.map {
             Markup.text("li", [:], "\(Format.count($0.count))× \($0.message)")

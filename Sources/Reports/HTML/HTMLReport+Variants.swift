@@ -86,7 +86,7 @@ extension HTMLReport {
     private static func multiples(_ runs: [Run], _ scales: Scales) -> String {
         let span = runs.map(\.bins.span).max() ?? 1
         let chart = ResponseTimeChart(
-            domain: scales.durations, size: .init(width: 370, height: 230, left: 54, right: 8))
+            domain: scales.durations, size: .init(width: 370, height: 230, left: 54, right: 18))
         let figures = runs.filter { !$0.bins.bins.isEmpty }.map { run in
             Figure(
                 title: run.record.variant, keys: [.init(name: "p50", label: "p50"), .init(name: "p99", label: "tail")],

@@ -6,7 +6,7 @@ extension TerminalReport {
     /// One row per step under the name of its journey, then the sum.
     static func requests(_ summary: RunSummary, _ page: inout Page) {
         var table = TextTable(columns: [
-            .init(title: "response time of successes", isRightAligned: false, isFlexible: true),
+            .init(title: "response time (ok)", isRightAligned: false, isFlexible: true),
             .init(title: "count"), .init(title: "errors"),
             .init(title: "p50"), .init(title: "p90", expendability: 4), .init(title: "p99"),
             .init(title: "p99.9", expendability: 3), .init(title: "max"),
@@ -73,11 +73,14 @@ extension TerminalReport {
         guard !summary.errors.isEmpty || !summary.run.failureSamples.isEmpty else { return }
         var table = TextTable(columns: [
             .init(title: "errors", isRightAligned: false), .init(title: "count"), .init(title: "share"),
+            .init(title: "after p50"), .init(title: "p99"), .init(title: "max"),
         ])
         for error in summary.errors {
             let share = Double(error.count) / Double(Swift.max(1, summary.total.requests))
             table.add([
                 .init(error.outcome.rawValue, .bad), .init(Format.count(error.count)), .init(Format.percent(share)),
+                .init(Format.duration(error.after.p50)), .init(Format.duration(error.after.p99)),
+                .init(Format.duration(error.after.max)),
             ])
         }
         if !summary.errors.isEmpty { page.table(table) }

@@ -2,7 +2,7 @@
 
 /// A table for the terminal whose columns line up, whatever the text, and which keeps to the width of the style.
 ///
-/// Too wide, it first shortens its flexible column, then leaves out columns, the least important first.
+/// Too wide, it first shortens its flexible column, then leaves out columns, the least important first, then shortens whatever is widest.
 struct TextTable {
     struct Column {
         var title: String
@@ -74,6 +74,12 @@ struct TextTable {
             places.remove(at: victim)
             for index in places.indices { places[index].width = natural[places[index].column] }
             shortenFlexible()
+        }
+        // The last resort, for absurdly long names: the widest columns give way.
+        while total() > width, let widest = places.indices.max(by: { places[$0].width < places[$1].width }),
+            places[widest].width > 4
+        {
+            places[widest].width -= 1
         }
         return places
     }

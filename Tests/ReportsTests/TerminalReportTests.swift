@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Measurement
+import Testing
+
+@testable import Reports
+
+@Suite("the report on the terminal")
+struct TerminalReportTests {
+    @Test("a run without a fault reads like this")
+    func quickstart() {
+        #expect(TerminalReport.render(.quickstart) == Golden.quickstart + "\n")
+    }
+
+    @Test("a run with a fault shows its phases, errors, policies and missed thresholds")
+    func fault() throws {
+        let text = TerminalReport.render(.brownout)
+        let start = try #require(text.firstRange(of: "── everything"))
+        let end = try #require(text.firstRange(of: "── variants"))
+        #expect(text[start.lowerBound..<end.lowerBound] == Golden.everything + "\n\n")
+        #expect(text.contains("  ✗  read-timeline p(99) < 400ms during fault  852 ms\n"))
+    }
+
+    @Test("variants stand side by side with their ratios, and with the caveat of a single run")
+    func comparison() throws {
+        let text = TerminalReport.render(.brownout)
+        let start = try #require(text.firstRange(of: "── variants"))
+        #expect(text[start.lowerBound...] == Golden.comparison + "\n")
+    }
+
+    @Test("a run that was stopped before it measured anything says so")
+    func empty() {
+        #expect(TerminalReport.render(.empty) == Golden.empty + "\n")
+    }
+
+    @Test("without a success there are dashes where percentiles would be, and the failures in words")
+    func zeroSuccesses() {
+        let text = TerminalReport.render(.zeroSuccesses)
+        #expect(text.contains("errors 100 %"))
+        #expect(text.contains("    1,200× post 127.0.0.1:4433: connection refused"))
+        #expect(text.contains("  ✗  success > 99%  0 %"))
+        #expect(text.contains("p99 299 and p99.9 2,995"))
+    }
+
+    @Test("no line is wider than the terminal", arguments: [72, 80, 100, 132])
+    func width(columns: Int) {
+        for record in [ExperimentRecord.quickstart, .brownout, .empty, .zeroSuccesses, .hostile] {
+            let style = Style(width: columns)
+            for line in TerminalReport.render(record, style: style).split(separator: "\n") {
+                #expect(TextWidth.of(String(line)) <= columns, "\(line)")
+            }
+        }
+    }
+
+    @Test("colours change nothing but colours")
+    func colours() {
+        let coloured = TerminalReport.render(.brownout, style: Style(usesColor: true))
+        #expect(coloured.contains("\u{1B}["))
+        #expect(Self.withoutEscapes(coloured) == TerminalReport.render(.brownout))
+        #expect(!TerminalReport.render(.brownout).contains("\u{1B}"))
+    }
+
+    @Test("names from a script can't write escape sequences")
+    func hostile() {
+        #expect(!TerminalReport.render(.hostile).contains("\u{1B}"))
+    }
+
+    @Test("accounts that do not add up are called by their name")
+    func unbalanced() {
+        var record = ExperimentRecord.quickstart
+        record.runs[0].accounting.scheduled += 1
+        #expect(TerminalReport.render(record, style: Style(width: 140)).contains("✗ DOES NOT ADD UP"))
+    }
+
+    private static func withoutEscapes(_ text: String) -> String {
+        var result = ""
+        var isEscape = false
+        for character in text {
+            if character == "\u{1B}" { isEscape = true }
+            if !isEscape { result.append(character) }
+            if isEscape, character == "m" { isEscape = false }
+        }
+        return result
+    }
+}
+
+/// What the reports looked like when somebody last looked at them.
+private enum Golden {
+    static let quickstart = """
+        quickstart
+        The Comment Service slows to 800 ms.
+        seed 42 · 2026-03-01T10:00:00Z · Example CPU 3000, 2 cores · Seawall 0.1.0
+
+        ── default ─────────────────────────────────────────────────────────────────────────────────────────
+          verdict     VALID — the generator kept its schedule
+          offered     140/s journeys; achieved 140/s, 100 %
+          requests    3,400 in 17 s measured, after 3 s of warm-up
+          goodput     200/s answers as expected; errors 0 %
+          accounting  4,000 scheduled = 4,000 completed + 0 failed + 0 aborted + 0 never started ✓
+          connections 64 opened, 64 TLS handshakes
+
+          response time (ok)         count  errors      p50      p99    p99.9      max  service p99  lag p99
+          read-timeline
+            GET /v1/timelines/home   2,040       0  3.27 ms  6.91 ms        –  24.6 ms      6.89 ms
+            GET /v1/posts/{id}/com…  1,020       0  2.14 ms  7.06 ms        –  25.2 ms      7.00 ms
+          compose-post
+            POST /v1/posts             340       0  5.13 ms  18.7 ms        –  34.1 ms      18.6 ms
+          all requests               3,400       0  2.96 ms  7.84 ms  24.6 ms  34.1 ms      7.77 ms  79.5 µs
+
+          policies         calls  attempts/call  retries  timeouts  rejected  fallbacks  opened  open for
+          post -> comment  1,920           1.00        0         0         0          0       –         0
+          post -> user     1,920           1.00        0         0         0          0       –         0
+
+             threshold                    measured
+          ✓  read-timeline p(99) < 400ms  23.1 ms
+        """
+
+    static let everything = """
+        ── everything ──────────────────────────────────────────────────────────────────────────────────────
+          verdict     DEGRADED — read the numbers with these in mind:
+                      • 3.1 % of the machine's CPU time was stolen by the hypervisor (more than 1 %)
+          offered     140/s journeys; achieved 140/s, 100 %
+          requests    7,000 in 35 s measured, after 5 s of warm-up
+          goodput     200/s answers as expected; errors 0.214 %
+          accounting  8,000 scheduled = 7,985 completed + 15 failed + 0 aborted + 0 never started ✓
+          connections 64 opened, 64 TLS handshakes
+
+          response time (ok)          count  errors      p50      p99   p99.9      max  service p99  lag p99
+          read-timeline
+            GET /v1/timelines/home    4,200       0  3.25 ms  25.8 ms  254 ms   265 ms      25.8 ms
+            GET /v1/posts/{id}/comm…  2,100      15  2.16 ms  4.46 ms       –  24.8 ms      4.41 ms
+          compose-post
+            POST /v1/posts              700       0  5.26 ms  8.05 ms       –  40.4 ms      7.98 ms
+          all requests                7,000      15  2.97 ms  18.1 ms  254 ms   265 ms      18.1 ms  79.5 µs
+
+          phase     from … to    count   errors      p50      p99      max  goodput  lag p99  attempts/call
+          baseline  5 s … 15 s   2,000      0 %  2.99 ms  7.59 ms  34.1 ms    200/s  79.5 µs           1.00
+          fault     15 s … 25 s  2,000  0.750 %  2.96 ms   253 ms   265 ms    199/s  79.4 µs          0.525
+          recovery  25 s … 40 s  3,000      0 %  2.97 ms  12.6 ms  40.4 ms    200/s  79.6 µs           1.00
+          fault post -> comment: latency 800 ms ± 100 ms, 15 s … 25 s
+
+          errors   count    share  after p50  p99     max
+          timeout     15  0.214 %     1.00 s    –  1.00 s
+            15× comment 127.0.0.1:4433: no answer within 1 s
+
+          policies         calls  attempts/call  retries  timeouts  rejected  fallbacks  opened  open for
+          post -> comment  4,080          0.721        0        60     1,140      1,200       4       7 s
+          post -> user     4,080           1.00        0         0         0          0       0         0
+            rejected by post -> comment: 1,140 breaker-open
+
+             threshold                                 measured
+          ✓  read-timeline p(99) < 400ms during fault  254 ms
+          ✓  success > 99%                             99.6 %
+        """
+
+    static let comparison = """
+        ── variants side by side ───────────────────────────────────────────────────────────────────────────
+          One run per variant: a single observation without an interval. Repeat before you conclude from
+          small differences.
+          Ratios are against none, the first variant.
+
+          baseline        p50             p99         goodput         errors  attempts/call
+          none        2.99 ms         7.59 ms           200/s            0 %           1.00
+          retries     2.99 ms  ×1.00  7.59 ms  ×1.00    200/s  ×1.00     0 %           1.00
+          everything  2.99 ms  ×1.00  7.59 ms  ×1.00    200/s  ×1.00     0 %           1.00
+
+          fault           p50               p99          goodput           errors  attempts/call
+          none         770 ms            852 ms            189/s          0.750 %           1.00
+          retries      252 ms  ×0.328    754 ms  ×0.886    159/s  ×0.843   18.4 %           1.50
+          everything  2.96 ms  ×0.00385  253 ms  ×0.297    199/s  ×1.05   0.750 %          0.525
+
+          recovery        p50             p99         goodput          errors  attempts/call
+          none        2.97 ms         12.6 ms           206/s             0 %           1.00
+          retries     2.97 ms  ×1.00  13.8 ms  ×1.10    203/s  ×0.982     0 %           1.00
+          everything  2.97 ms  ×1.00  12.6 ms  ×1.00    200/s  ×0.969     0 %           1.00
+
+          p99 during the fault                            none  retries          everything
+          read-timeline · GET /v1/timelines/home        852 ms   754 ms  ×0.885      254 ms  ×0.298
+          read-timeline · GET /v1/posts/{id}/comments  4.46 ms  9.51 ms  ×2.13      4.46 ms  ×1.00
+        """
+
+    static let empty = """
+        comment-brownout
+        The Comment Service slows to 800 ms.
+        seed 42 · 2026-03-01T10:00:00Z · Example CPU 3000, 2 cores · Seawall 0.1.0
+        Ended early: stopped with Ctrl-C
+
+        ── default ─────────────────────────────────────────────────────────────────────────────────────────
+          verdict     INVALID — do not use these numbers:
+                      • nothing was measured
+          offered     100/s journeys; achieved –
+          requests    0 in 0 s measured, after 5 s of warm-up
+          goodput     – answers as expected; errors –
+          accounting  0 scheduled = 0 completed + 0 failed + 0 aborted + 0 never started ✓
+
+          No request came due in the measured time, so there is nothing to tabulate.
+        """
+}
