@@ -37,6 +37,13 @@ extension Scenario {
         /// PEM file of the roots to trust, or nil for the system's.
         package var rootsFile: String?
         package var verify = true
+
+        package init(name: String, url: String, rootsFile: String? = nil, verify: Bool = true) {
+            self.name = name
+            self.url = url
+            self.rootsFile = rootsFile
+            self.verify = verify
+        }
     }
 
     /// The people and posts that the social network is seeded with.
@@ -48,6 +55,14 @@ extension Scenario {
         package var comments = 1200
         /// Zipf exponent of how popular users are.
         package var skew = 0.99
+
+        package init(users: Int = 200, friends: Int = 10, posts: Int = 600, comments: Int = 1200, skew: Double = 0.99) {
+            self.users = users
+            self.friends = friends
+            self.posts = posts
+            self.comments = comments
+            self.skew = skew
+        }
     }
 
     /// How the generator connects to the targets.
@@ -60,6 +75,11 @@ extension Scenario {
         package var strategy = Strategy.shared
         /// Most connections to one target.
         package var limitPerTarget = 512
+
+        package init(strategy: Strategy = .shared, limitPerTarget: Int = 512) {
+            self.strategy = strategy
+            self.limitPerTarget = limitPerTarget
+        }
     }
 
     package struct Load: Sendable {
@@ -74,6 +94,11 @@ extension Scenario {
         package struct Stage: Sendable, Equatable {
             package var duration: Duration
             package var targetPerSecond: Double
+
+            package init(duration: Duration, targetPerSecond: Double) {
+                self.duration = duration
+                self.targetPerSecond = targetPerSecond
+            }
         }
 
         package var name: String
@@ -120,6 +145,12 @@ extension Scenario {
             package var variable: String
             package var source: Source
             package var required: Bool
+
+            package init(variable: String, source: Source, required: Bool = false) {
+                self.variable = variable
+                self.source = source
+                self.required = required
+            }
         }
 
         /// For tables and charts: `GET /v1/posts/{post}/comments`, or the script's own words.
@@ -178,5 +209,20 @@ extension Scenario {
         package var value: Double
         /// `baseline`, `fault` or `recovery`, or nil for the whole measured run.
         package var phase: String?
+        /// The variant whose runs it judges, or nil for all of them.
+        package var variant: String? = nil
+
+        package init(
+            expression: String, journey: String? = nil, metric: Metric, comparison: Comparison, value: Double,
+            phase: String? = nil, variant: String? = nil
+        ) {
+            self.expression = expression
+            self.journey = journey
+            self.metric = metric
+            self.comparison = comparison
+            self.value = value
+            self.phase = phase
+            self.variant = variant
+        }
     }
 }

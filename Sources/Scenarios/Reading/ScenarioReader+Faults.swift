@@ -31,7 +31,7 @@ extension ScenarioReader {
 
     private func readFault(_ node: ScriptNode, load: [Scenario.Load]?) -> PlacedFault? {
         let keys = ["at", "for", "on", "route"] + Self.kinds
-        guard let section = ScriptSection(node, "a fault", keys: keys, reader: reader) else { return nil }
+        guard let section = ScriptSection(node, "this fault", keys: keys, reader: reader) else { return nil }
         let start = section.required("at", example: "15s").flatMap { reader.duration($0, "at") }
         let duration = section.required("for", example: "10s").flatMap { reader.duration($0, "for", allowZero: false) }
         let location = readLocation(section)
@@ -85,7 +85,7 @@ extension ScenarioReader {
             let known = ["at", "for", "on", "route"] + Self.kinds
             if section.entries.allSatisfy({ known.contains($0.key) }) {
                 reader.report(
-                    section.position, "this fault does nothing; it has one of \(allowed.joined(separator: ", "))")
+                    section.position, "this fault does nothing (allowed: \(allowed.joined(separator: ", ")))")
             }
             return nil
         }
@@ -98,7 +98,7 @@ extension ScenarioReader {
         guard allowed.contains(entry.key) else {
             reader.report(
                 entry.keyPosition,
-                "\(entry.key.quoted) makes no sense \(place); there it is one of \(allowed.joined(separator: ", "))")
+                "\(entry.key.quoted) makes no sense \(place) (allowed: \(allowed.joined(separator: ", ")))")
             return nil
         }
         switch entry.key {

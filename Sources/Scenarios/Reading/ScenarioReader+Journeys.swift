@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 internal import FaultInjection
+internal import Resilience
 
 /// What is known of a journey's variables while its steps are read.
 struct JourneyVariables {
@@ -76,24 +77,23 @@ extension ScenarioReader {
             // A mistyped action is named as such, not as an unknown key in a step without an action.
             let known = Self.requestKeys
             if let mistyped = entries.first(where: { entry in
-                !known.contains(entry.key) && NearestName.of(entry.key, among: actions) != nil
+                !known.contains(entry.key) && NearestName.find(entry.key, in: actions) != nil
             }) ?? entries.first(where: { !known.contains($0.key) }) {
                 reader.report(
                     mistyped.keyPosition,
-                    "\(mistyped.key.quoted) is not a step\(NearestName.hint(for: mistyped.key, among: actions)); "
-                        + "a step is one of \(actions.joined(separator: ", "))")
+                    "\(mistyped.key.quoted) is not a step\(NearestName.advice(for: mistyped.key, among: actions))")
             } else {
                 reader.report(
-                    node.position, "this step does nothing; a step has one of \(actions.joined(separator: ", "))")
+                    node.position, "this step does nothing (allowed: \(actions.joined(separator: ", ")))")
             }
             return nil
         }
         if action.key == "think" {
-            let section = ScriptSection(entries, "a pause", at: node.position, keys: ["think"], reader: reader)
+            let section = ScriptSection(entries, "this pause", at: node.position, keys: ["think"], reader: reader)
             return readThink(section, action).map(Scenario.Step.think)
         }
         let keys = [action.key] + Self.requestKeys
-        let section = ScriptSection(entries, "a request", at: node.position, keys: keys, reader: reader)
+        let section = ScriptSection(entries, "this request", at: node.position, keys: keys, reader: reader)
         return readRequest(section, action, &variables).map(Scenario.Step.request)
     }
 

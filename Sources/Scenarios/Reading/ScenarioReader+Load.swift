@@ -39,7 +39,7 @@ extension ScenarioReader {
             executor = reader.word(executorNode, "executor", Self.executors)
         } else {
             reader.report(
-                entry.keyPosition, "\(title) has no 'executor'; allowed are \(Self.executors.joined(separator: ", "))")
+                entry.keyPosition, "\(title) has no 'executor' (allowed: \(Self.executors.joined(separator: ", ")))")
             executor = nil
         }
         let keys =
@@ -106,7 +106,7 @@ extension ScenarioReader {
         }
         var stages: [Scenario.Load.Stage] = []
         for item in items {
-            guard let stage = ScriptSection(item, "a stage", keys: ["duration", "target"], reader: reader) else {
+            guard let stage = ScriptSection(item, "this stage", keys: ["duration", "target"], reader: reader) else {
                 continue
             }
             let duration = readDuration(stage)

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import Resilience
+
 extension ScenarioReader {
     /// One request; its captures are known to the steps after it.
     func readRequest(
@@ -89,7 +91,7 @@ extension ScenarioReader {
         } else {
             reader.report(
                 section.entry("service")?.keyPosition ?? section.position,
-                "this request has no 'service'; there are \(names.joined(separator: ", "))")
+                "this request has no 'service' (allowed: \(names.joined(separator: ", ")))")
         }
     }
 
@@ -282,6 +284,9 @@ extension ScenarioReader {
                 guard let system, isSocial(system, at: place) else { break }
                 if reader.reference(table, "table", among: SocialNetwork.tables.keys.sorted(), at: place) {
                     checkColumn(column, of: table, at: place)
+                    if table == "posts", !hasPosts {
+                        reader.report(place, "there are no posts to draw from: the population has 'posts: 0'")
+                    }
                 }
             default: break
             }
@@ -312,8 +317,9 @@ extension ScenarioReader {
             let captured = variables.captures.keys.sorted().joined(separator: ", ")
             reader.report(
                 place,
-                "no step captures the variable \(name.quoted)\(NearestName.hint(for: name, among: names))"
-                    + (captured.isEmpty ? "; this journey captures nothing" : "; this journey captures \(captured)"))
+                "no step captures the variable \(name.quoted)"
+                    + (NearestName.find(name, in: names).map { "; did you mean \($0.quoted)?" } ?? "")
+                    + (captured.isEmpty ? " (this journey captures nothing)" : " (captured: \(captured))"))
         }
         return false
     }

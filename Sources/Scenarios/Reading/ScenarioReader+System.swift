@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 internal import Foundation
+internal import Resilience
 
 extension ScenarioReader {
     /// `system: social` or `system: {targets: {web: https://host:port}}`.
@@ -10,8 +11,8 @@ extension ScenarioReader {
             if word == "social" { return .social }
             reader.report(
                 node.position,
-                "\(word.quoted) is not a system\(NearestName.hint(for: word, among: ["social"])); write 'social', or a mapping "
-                    + "with 'targets' for servers that are already there")
+                "\(word.quoted) is not a system\(NearestName.advice(for: word, among: ["social"])); for servers that are already "
+                    + "there write {targets: {web: https://host:port}}")
             return nil
         }
         let position = script.entry("system")?.keyPosition
@@ -57,7 +58,10 @@ extension ScenarioReader {
             let path = roots.hasPrefix("/") || folder.isEmpty ? roots : folder + "/" + roots
             target.rootsFile = path
             if !FileManager.default.isReadableFile(atPath: path) {
-                reader.report(node.position, "the file \(path.quoted) with the trusted roots can't be read")
+                reader.report(
+                    node.position,
+                    "the file \(roots.quoted) with the trusted roots can't be read; it is looked for from the script's folder"
+                )
                 sound = false
             }
         }

@@ -14,7 +14,7 @@ extension ScenarioReader {
             guard let text = reader.text(item, "threshold") else { return nil }
             let threshold: Scenario.Threshold
             do throws(ThresholdText.Malformed) {
-                threshold = try ThresholdText.parse(text, journeys: journeyNames)
+                threshold = try ThresholdText.parse(text, journeys: journeyNames, variants: variantNames)
             } catch {
                 reader.report(item.position(ofScalar: error.offset), error.message)
                 return nil
@@ -28,6 +28,10 @@ extension ScenarioReader {
     private func isPossible(
         _ threshold: Scenario.Threshold, _ node: ScriptNode, faults: [PlacedFault]?, load: [Scenario.Load]?
     ) -> Bool {
+        if threshold.metric == .recovery, threshold.phase != nil {
+            reader.report(node.position, "'recovers' looks at the time after the fault; leave 'during' out")
+            return false
+        }
         let needsFault = threshold.phase != nil || threshold.metric == .recovery
         guard needsFault, let faults else { return true }
         guard !faults.isEmpty else {

@@ -13,12 +13,19 @@ struct ScenarioReader {
         "variants", "thresholds",
     ]
 
+    /// The variant of a script that names none.
+    static let defaultVariant = "default"
+
     let script: ScriptSection
     let reader: ScriptReader
     /// Folder of the script, for the files that it names.
     let folder: String
     /// Names of all journeys, faulty ones included.
     let journeyNames: [String]
+    /// Names of all variants, faulty ones included.
+    let variantNames: [String]
+    /// Whether the population has posts to draw from.
+    let hasPosts: Bool
     /// Nil when the section is faulty.
     let system: Scenario.System?
 
@@ -28,11 +35,13 @@ struct ScenarioReader {
             reader.report(start, "the script is empty; it needs at least 'system', 'load' and 'journeys'")
             return nil
         }
-        guard let script = ScriptSection(root, "a script", keys: Self.keys, reader: reader) else { return nil }
+        guard let script = ScriptSection(root, "the script", keys: Self.keys, reader: reader) else { return nil }
         self.script = script
         self.reader = reader
         self.folder = folder
         journeyNames = script["journeys"]?.entries?.map(\.key) ?? []
+        variantNames = script["variants"]?.entries?.map(\.key) ?? [Self.defaultVariant]
+        hasPosts = script["population"]?.entries?.first { $0.key == "posts" }?.value.text != "0"
         system = Self.readSystem(script, folder: folder, reader: reader)
     }
 
@@ -92,17 +101,20 @@ struct ScenarioReader {
         let posts = section.integer("posts", in: 0...1_000_000, default: standard.posts)
         let comments = section.integer("comments", in: 0...10_000_000, default: standard.comments)
         let skew = section["skew"].map { reader.number($0, "skew", in: 0...5) } ?? standard.skew
-        guard let users, let friends, let posts, let comments, let skew else { return nil }
-        // Who has written neither may have relied on the defaults, so only what was written is judged.
-        if friends >= users, let node = section["friends"] ?? section["users"] {
-            reader.report(node.position, "\(users) users can't have \(friends) friends each")
-            return nil
-        }
-        if comments > 0, posts == 0, let node = section["posts"] {
+        var possible = true
+        if let users, let friends, friends >= users {
             reader.report(
-                node.position, "there are comments to make and no posts to make them on; write comments: 0 too")
-            return nil
+                (section["friends"] ?? section["users"] ?? entry.value).position,
+                "\(users) users can't have \(friends) friends each")
+            possible = false
         }
+        if let comments, let posts, comments > 0, posts == 0 {
+            reader.report(
+                (section["posts"] ?? entry.value).position,
+                "there are \(comments) comments to make and no posts to make them on; write comments: 0 too")
+            possible = false
+        }
+        guard possible, let users, let friends, let posts, let comments, let skew else { return nil }
         return Scenario.Population(users: users, friends: friends, posts: posts, comments: comments, skew: skew)
     }
 

@@ -221,8 +221,16 @@ extension ScenarioFault {
             .composer(let context, let problem, let mark, _):
             let position = ScriptPosition(line: mark.line, column: mark.column)
             let about = context.map { " (\($0.text) that starts in line \($0.mark.line))" } ?? ""
+            if problem.contains("another document") {
+                self.init(position: position, message: "a script is one YAML document, and here another one begins")
+                return
+            }
             let tab = text.line(mark.line)?.prefix { $0 == " " || $0 == "\t" }.contains("\t") == true
-            let hint = tab ? "; indent with spaces, not with tabs" : ""
+            let inBraces = problem.contains("expected ',' or")
+            let hint =
+                tab
+                ? "; indent with spaces, not with tabs"
+                : inBraces ? "; inside {…} and […], a text with brackets, braces or commas stands in quotes" : ""
             self.init(position: position, message: "this is not YAML: \(problem)\(about)\(hint)")
         case .reader(let problem, let offset, _, let yaml):
             var position: ScriptPosition?

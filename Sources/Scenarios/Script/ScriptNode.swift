@@ -39,8 +39,8 @@ struct ScriptNode {
         switch value {
         case .null: "nothing"
         case .scalar(let text, _): text.quoted
-        case .list: "a list"
-        case .map: "a mapping"
+        case .list(let items): items.isEmpty ? "an empty list" : "a list"
+        case .map(let entries): entries.isEmpty ? "an empty mapping" : "a mapping"
         }
     }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 internal import FaultInjection
+internal import Resilience
 
 /// Reads values from a script's tree and collects what is wrong with them.
 ///
@@ -34,7 +35,7 @@ final class ScriptReader {
         do {
             let duration = try DurationText.parse(text)
             if duration == .zero, !allowZero {
-                report(node.position, "\(name.quoted) is longer than 0")
+                report(node.position, "\(name.quoted) must be longer than 0")
                 return nil
             }
             return duration
@@ -52,7 +53,7 @@ final class ScriptReader {
         do {
             let rate = try RateText.parse(text)
             if rate == 0, !allowZero {
-                report(node.position, "\(name.quoted) is higher than 0")
+                report(node.position, "\(name.quoted) must be higher than 0")
                 return nil
             }
             return rate
@@ -113,8 +114,7 @@ final class ScriptReader {
         guard allowed.contains(text) else {
             report(
                 node.position,
-                "\(text.quoted) is not a value of \(name.quoted)\(NearestName.hint(for: text, among: allowed)); "
-                    + "allowed are \(allowed.joined(separator: ", "))")
+                "\(text.quoted) is not a value of \(name.quoted)\(NearestName.advice(for: text, among: allowed))")
             return nil
         }
         return text
@@ -124,9 +124,7 @@ final class ScriptReader {
     func reference(_ text: String, _ what: String, among names: [String], at position: ScriptPosition) -> Bool {
         if names.contains(text) { return true }
         report(
-            position,
-            "there is no \(what) \(text.quoted)\(NearestName.hint(for: text, among: names))"
-                + "; there \(names.count == 1 ? "is" : "are") \(names.prefix(20).joined(separator: ", "))")
+            position, "there is no \(what) \(text.quoted)\(NearestName.advice(for: text, among: names, "known"))")
         return false
     }
 

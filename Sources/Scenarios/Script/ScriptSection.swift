@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import Resilience
+
 /// A mapping of a script whose keys are known.
 struct ScriptSection {
     let reader: ScriptReader
@@ -32,8 +34,7 @@ struct ScriptSection {
         for entry in entries where !keys.contains(entry.key) {
             reader.report(
                 entry.keyPosition,
-                "unknown key \(entry.key.quoted) in \(title)\(NearestName.hint(for: entry.key, among: keys)); "
-                    + "allowed are \(keys.joined(separator: ", "))")
+                "unknown key \(entry.key.quoted) in \(title)\(NearestName.advice(for: entry.key, among: keys))")
         }
     }
 

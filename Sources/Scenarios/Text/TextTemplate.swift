@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import Resilience
+
 /// Text with holes: `/v1/posts/${post}/comments`.
 ///
 /// A hole is the name of a captured variable or one of `user.COLUMN`, `random.TABLE.COLUMN`, `uuid`, `counter`, `now`,
@@ -131,8 +133,8 @@ package struct TextTemplate: Sendable, Equatable {
         default:
             throw WrongHole(
                 message:
-                    "\(String(name).quoted) is not a function\(NearestName.hint(for: String(name), among: ["random", "text"]))"
-                    + "; allowed are random(LOW,HIGH) and text(LENGTH)")
+                    "\(String(name).quoted) is not a function\(NearestName.advice(for: String(name), among: ["random", "text"]))"
+            )
         }
     }
 

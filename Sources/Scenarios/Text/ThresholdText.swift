@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 
 internal import FaultInjection
+internal import Resilience
 
 /// Reads thresholds: `read-timeline p(99) < 400ms during fault`, `success > 99%`, `recovers within 5s`.
 ///
-/// `[JOURNEY] METRIC COMPARISON VALUE [during PHASE]` with the metrics `p(N)`, `mean`, `max` (durations), `success`, `errors`
-/// (shares), the comparisons `<`, `<=`, `>`, `>=` and the phases `baseline`, `fault`, `recovery`; or `recovers within DURATION`.
+/// `[JOURNEY] METRIC COMPARISON VALUE [during PHASE] [with VARIANT]` with the metrics `p(N)`, `mean`, `max` (durations), `success`, `errors`
+/// (shares), the comparisons `<`, `<=`, `>`, `>=` and the phases `baseline`, `fault`, `recovery`; or `recovers within DURATION [with VARIANT]`.
 enum ThresholdText {
     static let phases = ["baseline", "fault", "recovery"]
     private static let metrics = ["p(99)", "success", "errors", "mean", "max"]
@@ -22,7 +23,7 @@ enum ThresholdText {
         var offset: Int
     }
 
-    static func parse(_ text: String, journeys: [String]) throws(Malformed) -> Scenario.Threshold {
+    static func parse(_ text: String, journeys: [String], variants: [String]) throws(Malformed) -> Scenario.Threshold {
         var tokens = tokens(of: text)[...]
         func next(_ expected: String) throws(Malformed) -> Token {
             guard let token = tokens.popFirst() else {
@@ -33,22 +34,23 @@ enum ThresholdText {
         }
 
         var token = try next("a metric, for example p(99)")
-        if token.text == "recovers" { return try recovery(text, token, next, { tokens.first }) }
-
         var threshold = Scenario.Threshold(
             expression: text, journey: nil, metric: .success, comparison: .less, value: 0, phase: nil)
         var metric = try Self.metric(token)
-        if metric == nil {
+        let isRecovery = token.text == "recovers"
+        if isRecovery {
+            metric = .recovery
+        } else if metric == nil {
             // Not a metric, so it should be a journey; what follows tells which of both was mistyped.
             let followedByMetric = try tokens.first.flatMap { token throws(Malformed) in try Self.metric(token) } != nil
             guard journeys.contains(token.text) else {
-                let names = followedByMetric ? journeys : metrics + ["recovers"] + journeys
+                let advice =
+                    followedByMetric
+                    ? NearestName.advice(for: token.text, among: journeys, "known")
+                    : NearestName.advice(for: token.text, among: metrics + ["recovers"] + journeys)
                 throw Malformed(
-                    message: "there is no \(followedByMetric ? "journey" : "metric or journey") \(token.text.quoted)"
-                        + "\(NearestName.hint(for: token.text, among: names)); "
-                        + (followedByMetric
-                            ? "there are \(journeys.joined(separator: ", "))"
-                            : "metrics are \(metrics.joined(separator: ", ")) and 'recovers within'"),
+                    message:
+                        "there is no \(followedByMetric ? "journey" : "metric or journey") \(token.text.quoted)\(advice)",
                     offset: token.offset)
             }
             threshold.journey = token.text
@@ -56,8 +58,7 @@ enum ThresholdText {
             guard let found = try Self.metric(token) else {
                 throw Malformed(
                     message:
-                        "\(token.text.quoted) is not a metric\(NearestName.hint(for: token.text, among: metrics)); "
-                        + "allowed are \(metrics.joined(separator: ", "))",
+                        "\(token.text.quoted) is not a metric\(NearestName.advice(for: token.text, among: metrics))",
                     offset: token.offset)
             }
             metric = found
@@ -65,54 +66,45 @@ enum ThresholdText {
         guard let metric else { throw Malformed(message: "a metric is missing", offset: token.offset) }
         threshold.metric = metric
 
-        let comparison = try next("a comparison like '<'")
-        guard let found = Scenario.Threshold.Comparison(rawValue: comparison.text) else {
+        let comparison = try next(isRecovery ? "'within'" : "a comparison like '<'")
+        if isRecovery {
+            guard comparison.text == "within" else {
+                throw Malformed(
+                    message: "'recovers' is followed by 'within' and a duration, not by \(comparison.text.quoted)",
+                    offset: comparison.offset)
+            }
+            threshold.comparison = .lessOrEqual
+        } else if let found = Scenario.Threshold.Comparison(rawValue: comparison.text) {
+            threshold.comparison = found
+        } else {
             throw Malformed(
-                message: "\(comparison.text.quoted) is not a comparison; allowed are <, <=, >, >=",
+                message: "\(comparison.text.quoted) is not a comparison (allowed: <, <=, >, >=)",
                 offset: comparison.offset)
         }
-        threshold.comparison = found
         threshold.value = try value(try next("a value"), of: metric)
 
-        if let during = tokens.popFirst() {
-            guard during.text == "during" else {
+        while let word = tokens.popFirst() {
+            switch word.text {
+            case "during" where threshold.phase == nil:
+                threshold.phase = try name(try next("a phase"), "phase", among: phases)
+            case "with" where threshold.variant == nil:
+                threshold.variant = try name(try next("a variant"), "variant", among: variants)
+            default:
                 throw Malformed(
                     message:
-                        "\(during.text.quoted) does not belong here; a threshold may end with 'during' and a phase",
-                    offset: during.offset)
-            }
-            let phase = try next("a phase")
-            guard phases.contains(phase.text) else {
-                throw Malformed(
-                    message: "\(phase.text.quoted) is not a phase\(NearestName.hint(for: phase.text, among: phases)); "
-                        + "allowed are \(phases.joined(separator: ", "))",
-                    offset: phase.offset)
-            }
-            threshold.phase = phase.text
-            if let rest = tokens.first {
-                throw Malformed(
-                    message: "\(rest.text.quoted) comes after the end of the threshold", offset: rest.offset)
+                        "\(word.text.quoted) does not belong here; a threshold may end with 'during PHASE' and 'with VARIANT'",
+                    offset: word.offset)
             }
         }
         return threshold
     }
 
-    private static func recovery(
-        _ text: String, _ token: Token, _ next: (String) throws(Malformed) -> Token, _ peek: () -> Token?
-    ) throws(Malformed) -> Scenario.Threshold {
-        let within = try next("'within'")
-        guard within.text == "within" else {
-            throw Malformed(
-                message: "'recovers' is followed by 'within' and a duration, not by \(within.text.quoted)",
-                offset: within.offset)
-        }
-        let value = try next("a duration")
-        let nanoseconds = try duration(value)
-        if let rest = peek() {
-            throw Malformed(message: "\(rest.text.quoted) comes after the end of the threshold", offset: rest.offset)
-        }
-        return Scenario.Threshold(
-            expression: text, journey: nil, metric: .recovery, comparison: .lessOrEqual, value: nanoseconds, phase: nil)
+    private static func name(_ token: Token, _ what: String, among names: [String]) throws(Malformed) -> String {
+        if names.contains(token.text) { return token.text }
+        throw Malformed(
+            message:
+                "there is no \(what) \(token.text.quoted)\(NearestName.advice(for: token.text, among: names, "known"))",
+            offset: token.offset)
     }
 
     private static func metric(_ token: Token) throws(Malformed) -> Scenario.Threshold.Metric? {
