@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import FaultInjection
+
 extension Scenario.Load {
     /// When the last arrival comes at the latest, after the start of the whole load.
     package var end: Duration { start + warmup + duration }
@@ -52,5 +54,34 @@ extension Scenario {
             }
         }
         return total
+    }
+}
+
+extension Scenario {
+    /// A part of a run, cut where the first fault begins and the last one ends.
+    package struct PlannedPhase: Sendable, Equatable {
+        /// `baseline`, `fault` or `recovery`; `whole` without faults.
+        package var name: String
+        /// After the start of the load.
+        package var start: Duration
+        package var end: Duration
+
+        package init(name: String, start: Duration, end: Duration) {
+            self.name = name
+            self.start = start
+            self.end = end
+        }
+    }
+
+    /// The measured phases as they are planned; a run has those of the times at which its faults really began and ended.
+    package var plannedPhases: [PlannedPhase] {
+        guard let first = faults.map(\.start).min(), let last = faults.map({ $0.start + $0.duration }).max() else {
+            return [PlannedPhase(name: "whole", start: measuredFrom, end: duration)]
+        }
+        return [
+            PlannedPhase(name: "baseline", start: measuredFrom, end: first),
+            PlannedPhase(name: "fault", start: first, end: last),
+            PlannedPhase(name: "recovery", start: last, end: duration),
+        ].filter { $0.start < $0.end }
     }
 }

@@ -55,4 +55,14 @@ struct ScenarioFilesTests {
         #expect(scenario.variants.map(\.name) == ["none", "retries", "everything"])
         #expect(scenario.faults.count == 1)
     }
+
+    @Test("the script in the reference is sound")
+    func reference() throws {
+        let text = try String(contentsOf: Self.root.appendingPathComponent("scenarios/README.md"), encoding: .utf8)
+        let blocks = text.components(separatedBy: "```yaml\n").dropFirst().compactMap {
+            $0.components(separatedBy: "```").first
+        }
+        #expect(blocks.count == 1)
+        for block in blocks { #expect(try Scenario.parse(block).name == "hello") }
+    }
 }

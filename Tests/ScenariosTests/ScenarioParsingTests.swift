@@ -140,6 +140,20 @@ struct ScenarioParsingTests {
         #expect(scenario.expectedRequests == 2 * 13_500.0 + 2 * 1_150.0)
     }
 
+    @Test("phases are planned from the first fault's begin to the last one's end")
+    func phases() throws {
+        var scenario = try full()
+        scenario.load.removeLast(2)
+        #expect(
+            scenario.plannedPhases == [
+                .init(name: "baseline", start: .seconds(5), end: .seconds(15)),
+                .init(name: "fault", start: .seconds(15), end: .seconds(26)),
+                .init(name: "recovery", start: .seconds(26), end: .seconds(45)),
+            ])
+        scenario.faults = []
+        #expect(scenario.plannedPhases == [.init(name: "whole", start: .seconds(5), end: .seconds(45))])
+    }
+
     @Test("steps are read in their order, with their pauses")
     func steps() throws {
         let steps = try #require(try full().journeys.first).steps

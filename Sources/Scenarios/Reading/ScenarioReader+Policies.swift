@@ -34,26 +34,38 @@ extension ScenarioReader {
     private func readEdits(_ node: ScriptNode, after earlier: PolicyEdits?, at position: ScriptPosition) -> PolicyEdits?
     {
         let faultsBefore = reader.faults.count
-        let known = addressable(node)
-        do throws(ConfigurationFaults) {
-            let edits = try PolicyEdits(known.configuration)
-            if let earlier {
-                var policies = PolicySet()
-                try policies.apply(earlier)
-                try policies.apply(edits)
+        var known = addressable(node)
+        var edits: PolicyEdits?
+        // What policies lack shows only when sound edits are applied: those that can't be read are left out the second time.
+        for _ in 0..<2 {
+            do throws(ConfigurationFaults) {
+                edits = try Self.checked(known.configuration, after: earlier)
+                break
+            } catch {
+                for fault in error.faults {
+                    // The pipeline is seen in the line; the rest of the path says which key is meant.
+                    let path = fault.path.dropFirst().joined(separator: ".")
+                    var message = path.isEmpty ? fault.message : "\(path): \(fault.message)"
+                    if let nearest = fault.nearest { message += "; did you mean \(nearest.quoted)?" }
+                    if !fault.allowed.isEmpty { message += " (allowed: \(fault.allowed.joined(separator: ", ")))" }
+                    reader.report(known.position(ofPath: fault.path, root: position), message)
+                }
+                known = known.removing(paths: Set(error.faults.map { Array($0.path.prefix(2)) }))
             }
-            return reader.faults.count == faultsBefore ? edits : nil
-        } catch {
-            for fault in error.faults {
-                // The pipeline is seen in the line; the rest of the path says which key is meant.
-                let path = fault.path.dropFirst().joined(separator: ".")
-                var message = path.isEmpty ? fault.message : "\(path): \(fault.message)"
-                if let nearest = fault.nearest { message += "; did you mean \(nearest.quoted)?" }
-                if !fault.allowed.isEmpty { message += " (allowed: \(fault.allowed.joined(separator: ", ")))" }
-                reader.report(known.position(ofPath: fault.path, root: position), message)
-            }
-            return nil
         }
+        return reader.faults.count == faultsBefore ? edits : nil
+    }
+
+    private static func checked(
+        _ tree: ConfigurationValue, after earlier: PolicyEdits?
+    ) throws(ConfigurationFaults) -> PolicyEdits {
+        let edits = try PolicyEdits(tree)
+        if let earlier {
+            var policies = PolicySet()
+            try policies.apply(earlier)
+            try policies.apply(edits)
+        }
+        return edits
     }
 
     /// Edits without the pipelines that do not exist, which are reported.
@@ -93,6 +105,19 @@ extension ScriptNode {
         case .map(let entries):
             return .map(ConfigurationMap(entries.map { ConfigurationMap.Entry($0.key, $0.value.configuration) }))
         }
+    }
+
+    /// Without the values that these paths of keys lead to.
+    func removing(paths: Set<[String]>) -> ScriptNode {
+        guard let entries, !paths.contains([]) else { return ScriptNode(value: .map([]), position: position) }
+        let kept = entries.filter { !paths.contains([$0.key]) }.map { entry in
+            let deeper = paths.filter { $0.count > 1 && $0[0] == entry.key }.map { Array($0.dropFirst()) }
+            guard !deeper.isEmpty else { return entry }
+            var entry = entry
+            entry.value = entry.value.removing(paths: Set(deeper))
+            return entry
+        }
+        return ScriptNode(value: .map(kept), position: position)
     }
 
     /// Where a path of keys leads: to the last value that exists, or to the key itself when its value is a mapping or nothing.
