@@ -126,7 +126,7 @@ let package = Package(
         tests("Resilience", ["TestSupport", metricsTestKit]),
         tests("Measurement", ["TestSupport", histogram]),
         tests("FaultInjection", ["TestSupport"]),
-        tests("Scenarios", ["TestSupport"]),
+        tests("Scenarios", ["TestSupport", "Resilience", "FaultInjection"]),
         tests("LoadGenerator", ["TestSupport", "Measurement", "CLinux", "COpenSSL"]),
         tests("ServiceKit", ["TestSupport", hummingbirdTesting, httpClient, grdb, logging]),
         tests("UserService", ["TestSupport", hummingbirdTesting]),
