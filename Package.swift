@@ -123,11 +123,12 @@ let package = Package(
 
         .target(
             name: "TestSupport", dependencies: ["Resilience"], path: "Tests/TestSupport", swiftSettings: settings),
+        .target(name: "CTestServer", dependencies: ["COpenSSL"], path: "Tests/CTestServer"),
         tests("Resilience", ["TestSupport", metricsTestKit]),
         tests("Measurement", ["TestSupport", histogram]),
         tests("FaultInjection", ["TestSupport"]),
         tests("Scenarios", ["TestSupport", "Resilience", "FaultInjection"]),
-        tests("LoadGenerator", ["TestSupport", "Measurement", "CLinux", "COpenSSL"]),
+        tests("LoadGenerator", ["CTestServer", "Measurement", "COpenSSL"]),
         tests("ServiceKit", ["TestSupport", hummingbirdTesting, httpClient, grdb, logging]),
         tests("UserService", ["TestSupport", hummingbirdTesting]),
         tests("PostService", ["TestSupport", "ServiceKit", hummingbird, hummingbirdTesting, httpTypes, grdb, logging]),

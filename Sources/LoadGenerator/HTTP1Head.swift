@@ -24,37 +24,25 @@ struct HTTP1Head {
     mutating func parse(_ bytes: UnsafeRawBufferPointer, from searched: Int) -> Result {
         guard let base = bytes.baseAddress?.assumingMemoryBound(to: UInt8.self) else { return .incomplete }
         let count = bytes.count
-        if searched > 9, memchr(base + searched, 0x0a, count - searched) == nil { return .incomplete }
         switch parseStatusLine(base, count) {
         case .complete: break
         case let other: return other
         }
-        guard var position = lineEnd(base, count, from: 9) else { return .incomplete }
-        while position < count {
-            let first = base[position]
-            if first == 0x0a { return .complete(position + 1) }
-            if first == 0x0d {
-                if position + 1 == count { return .incomplete }
-                return base[position + 1] == 0x0a ? .complete(position + 2) : .malformed(.badHeaderName)
-            }
+        if searched > 0, memchr(base + searched, 0x0a, count - searched) == nil { return .incomplete }
+        guard var position = lineEnd(base, count, from: 12) else { return .incomplete }
+        // Line by line, and only whole lines: what a head comes to does not depend on how its bytes were cut.
+        while let next = lineEnd(base, count, from: position) {
             let start = position
-            if first == 0x20 || first == 0x09 {
-                // Obsolete line folding: more of the previous value, which none of the headers read here may have.
-                guard let next = lineEnd(base, count, from: position) else { return .incomplete }
-                position = next
-                continue
-            }
-            while position < count, isToken(base[position]) { position += 1 }
-            if position == count { return .incomplete }
-            if base[position] != 0x3a || position == start { return .malformed(.badHeaderName) }
-            guard let next = lineEnd(base, count, from: position) else { return .incomplete }
-            if let problem = read(
-                name: UnsafeRawBufferPointer(start: base + start, count: position - start),
-                value: trimmed(base, position + 1, next))
-            {
-                return .malformed(problem)
-            }
+            let first = base[start]
             position = next
+            if first == 0x0a || (first == 0x0d && next == start + 2) { return .complete(next) }
+            // Obsolete line folding: more of the previous value, which none of the headers read here may have.
+            if first == 0x20 || first == 0x09 { continue }
+            var colon = start
+            while isToken(base[colon]) { colon += 1 }  // ends at the line feed at the latest
+            if base[colon] != 0x3a || colon == start { return .malformed(.badHeaderName) }
+            let name = UnsafeRawBufferPointer(start: base + start, count: colon - start)
+            if let problem = read(name: name, value: trimmed(base, colon + 1, next)) { return .malformed(problem) }
         }
         return .incomplete
     }

@@ -331,7 +331,7 @@ package struct ThresholdResult: Codable, Sendable {
 }
 
 /// A failure in words, and how often it happened.
-package struct FailureSample: Codable, Sendable {
+package struct FailureSample: Codable, Sendable, Equatable {
     package var message: String
     package var count: UInt64
 
