@@ -4,6 +4,7 @@ internal import FaultInjection
 internal import Foundation
 internal import HTTPTypes
 internal import Hummingbird
+internal import Resilience
 
 /// The routes of the admin port: plain HTTP on loopback, with a token for all but health.
 struct AdminRoutes: Sendable {
@@ -21,6 +22,8 @@ struct AdminRoutes: Sendable {
             self.state.faults.set(FaultDecider(faults: []))
             return Response.noContent
         }
+        guarded.get("/policies") { _, _ in try Response.json(self.state.registry.snapshots()) }
+        guarded.patch("/policies") { request, _ in try await self.changePolicies(request) }
         guarded.get("/directory") { _, _ in try Response.json(self.state.directory.snapshot) }
         guarded.put("/directory") { request, _ in try await self.setDirectory(request) }
     }

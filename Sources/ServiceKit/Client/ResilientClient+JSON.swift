@@ -16,19 +16,18 @@ extension ResilientClient {
         return try decode(try await send(call), of: call)
     }
 
-    /// Gets a JSON value from a service, or something else instead when that fails.
+    /// Gets a JSON value from a service, or something else instead when that fails and the pipeline's fallback is enforced.
     ///
     /// - Parameter fallback: what to go on with when there is no answer. An answer like 404 is one: it throws.
     /// - Returns: the value, and whether it is the fallback.
+    /// - Throws: ``CallError``.
     package func get<Answer: Decodable & Sendable>(
         _ path: String, from service: String, as credentials: Credentials, fallback: Answer
     ) async throws(CallError) -> (value: Answer, degraded: Bool) {
-        do {
-            return (try await get(path, from: service, as: credentials, Answer.self), false)
-        } catch {
-            if let status = error.status, status < 500, status != 429 { throw error }
-            if error.code == .cancelled { throw error }
-            return (fallback, true)
+        let call = Call(.get, service, path, headers: [.accept: "application/json"], credentials: credentials)
+        switch try await execute(call, hasFallback: true) {
+        case .fallback: return (fallback, true)
+        case .response(let response): return (try decode(try accept(response, of: call), of: call), false)
         }
     }
 

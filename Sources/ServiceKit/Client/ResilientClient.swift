@@ -2,6 +2,7 @@
 
 package import HTTPTypes
 package import NIOCore
+package import Resilience
 
 /// Calls other services, every call through the pipeline that is named after its edge: `post -> comment`.
 ///
@@ -10,15 +11,21 @@ package final class ResilientClient: Sendable {
     /// The service that calls.
     package let caller: String
     package let directory: ServiceDirectory
+    /// Where the pipelines are, and where their policies change.
+    package let registry: ResilienceRegistry
     let transport: any PeerTransport
     let secret: ServiceSecret
 
     /// The longest that any call lasts, all attempts together, whatever the policies say.
     package static let ultimateTimeout: Duration = .seconds(30)
 
-    package init(caller: String, directory: ServiceDirectory, transport: any PeerTransport, secret: ServiceSecret) {
+    package init(
+        caller: String, directory: ServiceDirectory, transport: any PeerTransport, secret: ServiceSecret,
+        registry: ResilienceRegistry = ResilienceRegistry()
+    ) {
         self.caller = caller
         self.directory = directory
+        self.registry = registry
         self.transport = transport
         self.secret = secret
     }
@@ -64,13 +71,19 @@ package final class ResilientClient: Sendable {
     ///
     /// - Throws: ``CallError``.
     package func send(_ call: Call) async throws(CallError) -> PeerResponse {
-        let response = try await execute(call)
-        guard response.status.code < 400 else {
-            throw CallError(
-                .status(response.status.code), edge: edge(to: call.service),
-                message: "\(call.method) \(call.path.prefix { $0 != "?" }) answered \(response.status.code)")
+        guard case .response(let response) = try await execute(call) else {
+            // Nobody offered a fallback, so none was used.
+            throw CallError(.badAnswer, edge: edge(to: call.service), message: "a fallback that is not there was used")
         }
-        return response
+        return try accept(response, of: call)
+    }
+
+    /// The response, unless it is an error of the client's: 400 to 499.
+    func accept(_ response: PeerResponse, of call: Call) throws(CallError) -> PeerResponse {
+        guard response.status.code >= 400 else { return response }
+        throw CallError(
+            .status(response.status.code), edge: edge(to: call.service),
+            message: "\(call.method) \(call.path.prefix { $0 != "?" }) answered \(response.status.code)")
     }
 
     // MARK: - One attempt
@@ -91,24 +104,5 @@ package final class ResilientClient: Sendable {
         case .service: headers[.serviceSecret] = secret.value
         }
         return PeerRequest(method: call.method, url: address.description + call.path, headers: headers, body: call.body)
-    }
-
-    private func execute(_ call: Call) async throws(CallError) -> PeerResponse {
-        let timeout = UInt64(30_000_000_000)
-        let now = MonotonicClock.nanoseconds
-        let deadline = min(CallScope.current?.deadlineNanoseconds ?? .max, now + timeout)
-        do {
-            let request = try request(for: call, attempt: 1, remaining: .nanoseconds(deadline &- now))
-            return try await transport.send(request, deadline: .uptimeNanoseconds(deadline))
-        } catch {
-            let code: CallError.Code =
-                switch error.kind {
-                case .timeout: .timedOut
-                case .cancelled: .cancelled
-                case .badAnswer: .badAnswer
-                case .noInstance, .connect, .tls, .connectionLost: .unreachable
-                }
-            throw CallError(code, edge: edge(to: call.service), message: error.message)
-        }
     }
 }

@@ -8,6 +8,7 @@ internal import HummingbirdHTTP2
 internal import Logging
 internal import NIOCore
 internal import NIOPosix
+internal import Resilience
 internal import ServiceLifecycle
 internal import UnixSignals
 
@@ -35,6 +36,12 @@ package struct ServiceHost<Social: SocialService>: Sendable {
         let transport = HTTPTransport(tls: try authority.clientConfiguration())
         let client = ResilientClient(
             caller: Social.name, directory: directory, transport: transport, secret: authority.secret)
+        // They exist from the start, so that whoever looks sees them before the first call.
+        let pipelines = Set(Social.peers).sorted().map(client.edge)
+        for name in pipelines { _ = client.registry.pipeline(name) }
+        if let file = options.policies {
+            try PolicyChanges.apply(file: file, to: client.registry, pipelines: pipelines)
+        }
         let fetchedKeys = FetchedKeys {
             try await client.get("/.well-known/jwks.json", from: "user", as: .none, PublishedKeys.self)
         }
@@ -75,7 +82,8 @@ package struct ServiceHost<Social: SocialService>: Sendable {
                 AdminRoutes(
                     state: AdminState(
                         token: adminToken(), readiness: readiness, metrics: metrics, directory: directory,
-                        faults: faults)
+                        faults: faults,
+                        registry: client.registry, pipelines: pipelines)
                 ).add(to: $0)
             },
             configuration: .init(address: .hostname("127.0.0.1", port: options.adminPort)),

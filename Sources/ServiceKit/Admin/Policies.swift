@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import Foundation
+internal import Hummingbird
+internal import Resilience
+
+extension AdminRoutes {
+    /// Applies edits as a whole or not at all, and shows what the policies are then.
+    func changePolicies(_ request: Request) async throws -> Response {
+        let body = try await request.jsonBody(contentTypes: ["application/json", "application/merge-patch+json"])
+        let tree = try JSON.decode(ConfigurationValue.self, from: body)
+        do {
+            try PolicyChanges.apply(tree, to: state.registry, pipelines: state.pipelines)
+        } catch {
+            throw Problem.validation(error.faults.map { .init(pointer: $0.pointer, detail: $0.withoutPath) })
+        }
+        return try .json(state.registry.snapshots())
+    }
+}
+
+/// Changes of policies by those who run a service: at start-up from a file, later over the admin port.
+enum PolicyChanges {
+    /// Applies edits as a whole or not at all.
+    ///
+    /// - Parameter pipelines: those that there are. An edit for another one is a slip, not a wish.
+    /// - Throws: everything that is wrong.
+    static func apply(
+        _ tree: ConfigurationValue, to registry: ResilienceRegistry, pipelines: [String]
+    ) throws(ConfigurationFaults) {
+        let edits = try PolicyEdits(tree)
+        let allowed = pipelines + [PolicyEdits.everything]
+        let unknown = edits.pipelineNames.filter { !pipelines.contains($0) }
+        guard unknown.isEmpty else {
+            throw ConfigurationFaults(
+                unknown.map {
+                    ConfigurationFault(
+                        path: [$0], message: "this service has no such pipeline", allowed: allowed,
+                        nearest: NearestName.find($0, in: allowed))
+                })
+        }
+        try registry.apply(edits)
+    }
+
+    /// Applies the edits of a JSON file.
+    ///
+    /// - Throws: ``StartupError`` with all that is wrong.
+    static func apply(file: String, to registry: ResilienceRegistry, pipelines: [String]) throws(StartupError) {
+        let tree: ConfigurationValue
+        do {
+            guard let text = try PrivateFile.read(file) else {
+                throw StartupError("the policies file \(file) is not there; name another one with --policies")
+            }
+            tree = try JSON.decoder.decode(ConfigurationValue.self, from: Data(text.utf8))
+        } catch let error as StartupError {
+            throw error
+        } catch {
+            throw StartupError("the policies file \(file) is not well-formed JSON")
+        }
+        do {
+            try apply(tree, to: registry, pipelines: pipelines)
+        } catch {
+            throw StartupError(
+                "the policies file \(file) cannot be used: " + error.faults.map(\.description).joined(separator: "; "))
+        }
+    }
+}
+
+extension ConfigurationFault {
+    /// The place as a JSON pointer (RFC 6901).
+    fileprivate var pointer: String {
+        path.map { "/" + $0.replacing("~", with: "~0").replacing("/", with: "~1") }.joined()
+    }
+
+    fileprivate var withoutPath: String {
+        ConfigurationFault(path: [], message: message, allowed: allowed, nearest: nearest).description
+    }
+}

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import Foundation
+internal import HTTPTypes
+internal import NIOCore
+internal import Resilience
+
+/// Why an attempt failed: the peer said so, or did not say anything.
+enum AttemptFailure: Error, Sendable {
+    /// 429 or 5xx.
+    case status(HTTPResponse.Status, retryAfter: Duration?)
+    case transport(TransportFailure)
+}
+
+extension ResilientClient {
+    /// What a call through the pipeline comes to.
+    enum Reply: Sendable {
+        case response(PeerResponse)
+        /// There is no answer, and the pipeline's fallback is to be used.
+        case fallback
+    }
+
+    /// Makes a call with all its attempts.
+    ///
+    /// - Parameter hasFallback: whether the caller can go on without an answer.
+    func execute(_ call: Call, hasFallback: Bool = false) async throws(CallError) -> Reply {
+        let edge = edge(to: call.service)
+        let pipeline = registry.pipeline(edge)
+        let start = MonotonicClock.nanoseconds
+        let outer = CallScope.current?.deadlineNanoseconds
+        let latest = min(outer ?? .max, start + Self.ultimateTimeout.clampedNanoseconds)
+        // The ultimate limit is kept by the transport. Only a limit that came in is the pipeline's: each costs a timer.
+        let deadline = outer.map { MonotonicInstant(nanoseconds: Int64(clamping: $0)) }
+        let idempotency: Idempotency = call.isRepeatable ? (call.method == .get ? .safe : .idempotent) : .unsafe
+        do {
+            if hasFallback {
+                return try await pipeline.execute(
+                    idempotency: idempotency, deadline: deadline, classifier: Self.classifier,
+                    fallback: { _ in .some(.fallback) },
+                    operation: { context throws(AttemptFailure) in try await self.attempt(call, context, latest: latest)
+                    })
+            }
+            return try await pipeline.execute(
+                idempotency: idempotency, deadline: deadline, classifier: Self.classifier,
+                operation: { context throws(AttemptFailure) in try await self.attempt(call, context, latest: latest) })
+        } catch {
+            throw CallError(error, edge: edge, call: call)
+        }
+    }
+
+    private func attempt(
+        _ call: Call, _ context: CallContext, latest: UInt64
+    ) async throws(AttemptFailure) -> Reply {
+        let remaining: Duration = .nanoseconds(Int64(clamping: latest) - Int64(clamping: MonotonicClock.nanoseconds))
+        let response: PeerResponse
+        do {
+            let request = try request(for: call, attempt: context.attempt, remaining: remaining)
+            response = try await transport.send(request, deadline: .uptimeNanoseconds(latest))
+        } catch {
+            throw .transport(error)
+        }
+        if response.status.code >= 500 || response.status.code == 429 {
+            throw .status(response.status, retryAfter: Self.retryAfter(response))
+        }
+        return .response(response)
+    }
+
+    /// What an attempt says about the peer. 4xx but 429 are answers of a peer that works.
+    static let classifier = Classifier<Reply, AttemptFailure> { result in
+        switch result {
+        case .success: .success
+        case .failure(.status(let status, let retryAfter)):
+            // 501 and 505 will not get better; the others may.
+            Classification(
+                status.code == 429 ? .throttled : .failure,
+                retry: status.code == 501 || status.code == 505 ? .never : .whenIdempotent, retryAfter: retryAfter)
+        case .failure(.transport(let failure)):
+            switch failure.kind {
+            case .cancelled: .ignore
+            // The peer did not start to work.
+            case .connect, .noInstance: Classification(.failure, retry: .always)
+            case .tls, .badAnswer: Classification(.failure, retry: .never)
+            case .timeout, .connectionLost: .failure
+            }
+        }
+    }
+
+    /// The seconds that the peer wants to be left alone; of the two forms of RFC 9110 only the number. At most five minutes.
+    private static func retryAfter(_ response: PeerResponse) -> Duration? {
+        guard let seconds = response.headers[.retryAfter].flatMap({ Int($0) }), seconds >= 0 else { return nil }
+        return .seconds(min(seconds, 300))
+    }
+}
+
+extension CallError {
+    init(_ error: ResilienceError<AttemptFailure>, edge: String, call: ResilientClient.Call) {
+        let what = "\(call.method) \(call.path.prefix { $0 != "?" })"
+        switch error {
+        case .operation(.status(let status, _)):
+            self.init(.status(status.code), edge: edge, message: "\(what) answered \(status.code)")
+        case .operation(.transport(let failure)):
+            let code: Code =
+                switch failure.kind {
+                case .timeout: .timedOut
+                case .cancelled: .cancelled
+                case .badAnswer: .badAnswer
+                case .noInstance, .connect, .tls, .connectionLost: .unreachable
+                }
+            self.init(code, edge: edge, message: "\(what): \(failure.message)")
+        case .rejected(let rejection, _):
+            self.init(
+                .rejected(reason: rejection.reason.label, retryAfter: rejection.retryAfter), edge: edge,
+                message: "\(what) was not sent: \(rejection)")
+        case .timedOut: self.init(.timedOut, edge: edge, message: "\(what) took too long")
+        case .cancelled: self.init(.cancelled, edge: edge, message: "\(what) was cancelled")
+        }
+    }
+}
