@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package import AsyncHTTPClient
+internal import AsyncHTTPClient
 internal import Foundation
 
 /// The social network as a system under test: three services and, where faults need one, a fault proxy, each a process.
@@ -47,16 +47,16 @@ package actor RunningNetwork {
     private var expectedToEnd: Set<Int32> = []
     private var stopped = false
 
-    private init(_ configuration: Configuration, _ client: HTTPClient) {
+    private init(_ configuration: Configuration) {
         self.configuration = configuration
-        self.client = client
+        client = HTTPClient.forConversations()
     }
 
     /// Starts everything, connects it and waits until every service is ready.
     ///
     /// - Throws: `ExperimentError`, or `CancellationError` when the task is cancelled; nothing is left running then.
-    package static func start(_ configuration: Configuration, client: HTTPClient) async throws -> RunningNetwork {
-        let network = RunningNetwork(configuration, client)
+    package static func start(_ configuration: Configuration) async throws -> RunningNetwork {
+        let network = RunningNetwork(configuration)
         do {
             try await network.launch()
             try await network.connect()
@@ -118,12 +118,15 @@ package actor RunningNetwork {
     ///
     /// Safe to call more than once, and from a cancelled task.
     package func stop() async {
+        let isFirst = !stopped
         stopped = true
         let processes = services.values.map(\.process) + [proxy?.process].compactMap(\.self)
         expectedToEnd.formUnion(processes.map(\.processID))
         await withTaskGroup { group in
             for process in processes { group.addTask { await process.stop(grace: .seconds(8)) } }
         }
+        // Requests that are still waiting for a process which is gone now fail.
+        if isFirst { try? await client.shutdown() }
     }
 }
 
