@@ -41,9 +41,9 @@ package struct ThresholdEvaluator {
                 SampleFilter(journey: threshold.journey, outcomes: Self.timed, phase: phase))
             let value: Double? =
                 switch threshold.metric {
-                case .percentile(let percent): times.percentile(percent).map(Double.init)
+                case .percentile(let percent): times.percentile(percent).map { Double($0) }
                 case .mean: times.mean
-                default: times.max.map(Double.init)
+                default: times.max.map { Double($0) }
                 }
             guard let value else { return result(threshold, false, "no requests") }
             return result(threshold, holds(value, threshold), Self.durationText(value))
