@@ -74,7 +74,7 @@ struct ResponseTimeChart {
             }
             for (row, count) in counts.enumerated() where count > 0 {
                 let share = (Double(count) / Double(bin.successes.count)).squareRoot()
-                plot.cell(bin.start, bin.end, low: edges[row], high: edges[row + 1], share: share * 0.75)
+                plot.cell(bin.start, bin.end, low: edges[row], high: edges[row + 1], share: share)
             }
         }
     }

@@ -19,7 +19,8 @@ struct TimeFrame {
     /// Draws warm-up and faults, and the seconds below. `isLabelled` false leaves the names to the chart below.
     func draw(in plot: inout Plot, isLabelled: Bool = true, namesFaults: Bool = false) {
         if warmup > 0 {
-            plot.band(0, warmup, class: "warmup", label: namesFaults ? "warm-up" : nil, title: "warm-up: not measured")
+            plot.band(
+                0, warmup, class: "warmup", label: namesFaults ? "warm-up" : nil, title: "warm-up: not measured")
         }
         for fault in faults {
             let start = Double(fault.startNanoseconds) / 1e9
@@ -27,8 +28,10 @@ struct TimeFrame {
             plot.band(
                 start, end, class: "fault", label: namesFaults ? fault.label : nil, title: FaultText.line(fault))
         }
-        let narrow = plot.size.width < 600
-        plot.xAxis(Scale.linearTicks(domain, Int(Swift.min(span, narrow ? 5 : 12))), isLabelled: isLabelled) { Format.axisNumber($0) + " s" }
+        let most = plot.size.width < 600 ? 5.0 : 12.0
+        // No ticks between seconds: a run is cut into whole ones.
+        let ticks = Scale.linearTicks(domain, Int(Swift.min(Swift.max(span, 1), most)))
+        plot.xAxis(ticks, isLabelled: isLabelled) { Format.axisNumber($0) + " s" }
     }
 }
 
