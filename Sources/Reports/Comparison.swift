@@ -32,6 +32,8 @@ package struct Comparison: Sendable {
         package var metrics: [Metric]
         /// p99 of each step's response time; steps in the order of the first run.
         package var steps: [(step: StepInfo, cells: [Cell])]
+        /// In the recovery section: each variant's way back to its baseline, in words. Otherwise empty.
+        package var recoveries: [String] = []
 
         package subscript(_ kind: Metric.Kind) -> [Cell] { metrics.first { $0.kind == kind }?.cells ?? [] }
     }
@@ -57,7 +59,7 @@ package struct Comparison: Sendable {
             Metric(kind: metric, cells: cells(groups) { View($0, kind).flatMap(value) })
         }
         let steps = groups.first { !$0.isEmpty }?.first?.run.steps ?? []
-        return Section(
+        var section = Section(
             kind: kind,
             metrics: [
                 metric(.responseP50) { $0.row.response.p50.map { Double($0) } },
@@ -73,6 +75,8 @@ package struct Comparison: Sendable {
                 }
                 return (step, cells)
             })
+        if kind == .recovery { section.recoveries = groups.map { FaultText.recoveries($0.map(\.recovery)) } }
+        return section
     }
 
     /// A run seen through one phase.

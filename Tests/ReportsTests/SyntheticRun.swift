@@ -108,6 +108,10 @@ struct SyntheticRun {
                 case .breaker: if numbers.chance(0.04) { service += 250_000_000 }
                 }
             }
+            // What piled up during the fault takes the naive variant two seconds more.
+            if coping == .naive, let fault, (fault.upperBound..<fault.upperBound + 2).contains(second), step == 0 {
+                service += 300_000_000
+            }
             if faulty, step == 1, numbers.chance(0.02) {
                 outcome = .timeout
                 service = Self.second

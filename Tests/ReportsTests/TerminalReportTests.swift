@@ -138,6 +138,7 @@ private enum Golden {
           fault     15 s … 25 s  2,000  0.750 %  2.96 ms   253 ms   265 ms    199/s  79.4 µs          0.525
           recovery  25 s … 40 s  3,000      0 %  2.97 ms  12.6 ms  40.4 ms    200/s  79.6 µs           1.00
           fault post -> comment: latency 800 ms ± 100 ms, 15 s … 25 s
+          back at its baseline in the first second after the fault
 
           errors   count    share  after p50  p99     max
           timeout     15  0.214 %     1.00 s    –  1.00 s
@@ -169,10 +170,10 @@ private enum Golden {
           retries      252 ms  ×0.328    754 ms  ×0.886    159/s  ×0.843   18.4 %           1.50
           everything  2.96 ms  ×0.00385  253 ms  ×0.297    199/s  ×1.05   0.750 %          0.525
 
-          recovery        p50             p99         goodput          errors  attempts/call
-          none        2.97 ms         12.6 ms           206/s             0 %           1.00
-          retries     2.97 ms  ×1.00  13.8 ms  ×1.10    203/s  ×0.982     0 %           1.00
-          everything  2.97 ms  ×1.00  12.6 ms  ×1.00    200/s  ×0.969     0 %           1.00
+          recovery        p50              p99           goodput          errors  attempts/call  back after
+          none        3.03 ms           304 ms             206/s             0 %           1.00         2 s
+          retries     2.97 ms  ×0.979  13.8 ms  ×0.0455    203/s  ×0.982     0 %           1.00     at once
+          everything  2.97 ms  ×0.978  12.6 ms  ×0.0414    200/s  ×0.969     0 %           1.00     at once
 
           p99 during the fault                            none  retries          everything
           read-timeline · GET /v1/timelines/home        852 ms   754 ms  ×0.885      254 ms  ×0.298

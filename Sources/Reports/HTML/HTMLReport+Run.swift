@@ -194,7 +194,11 @@ extension HTMLReport {
             ])
         }
         let faults = summary.run.faults.map { Markup.text("p", ["class": "warn"], FaultText.line($0)) }
-        return "<h3>Phases</h3>" + table.html + faults.joined()
+        let isBack = if case .recovered = summary.recovery { true } else { false }
+        let recovery = FaultText.recovery(summary.recovery).map {
+            Markup.text("p", ["class": isBack ? "good" : "bad"], $0.prefix(1).uppercased() + $0.dropFirst() + ".")
+        }
+        return "<h3>Phases</h3>" + table.html + faults.joined() + (recovery ?? "")
     }
 
     private static func errors(_ summary: RunSummary) -> String {

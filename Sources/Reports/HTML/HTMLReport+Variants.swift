@@ -37,12 +37,13 @@ extension HTMLReport {
 
     private static func table(_ section: Comparison.Section, _ comparison: Comparison) -> String {
         var table = HTMLTable(titles: ["variant", "p50", "p99", "goodput", "errors", "attempts/call"])
+        if !section.recoveries.isEmpty { table.titles.append("back after") }
         let (p50, p99, goodput) = (section[.responseP50], section[.responseP99], section[.goodput])
         let (errors, attempts) = (section[.errorRatio], section[.amplification])
         for (index, variant) in comparison.variants.enumerated() {
             var name = HTMLTable.Cell(variant)
             name.name = "swatch \(VariantCharts.style(index))"
-            table.add([
+            var row: [HTMLTable.Cell] = [
                 name, cell(p50[index], ComparisonText.duration(p50[index]), lowerIsBetter: true, among: p50),
                 cell(p99[index], ComparisonText.duration(p99[index]), lowerIsBetter: true, among: p99),
                 cell(
@@ -51,7 +52,9 @@ extension HTMLReport {
                 .init(
                     ComparisonText.value(errors[index], Format.percent), (errors[index].value ?? 0) > 0 ? "bad" : "dim"),
                 .init(ComparisonText.value(attempts[index], Format.number)),
-            ])
+            ]
+            if !section.recoveries.isEmpty { row.append(.init(section.recoveries[index])) }
+            table.add(row)
         }
         return table.html
     }

@@ -25,17 +25,20 @@ extension TerminalReport {
             .init(title: "goodput"), .init(title: "", isRightAligned: false, expendability: 3),
             .init(title: "errors"), .init(title: "attempts/call", expendability: 4),
         ])
+        if !section.recoveries.isEmpty { table.columns.append(.init(title: "back after")) }
         for (index, variant) in comparison.variants.enumerated() {
             let (p50, p99) = (section[.responseP50][index], section[.responseP99][index])
             let (goodput, errors) = (section[.goodput][index], section[.errorRatio][index])
-            table.add([
+            var row: [TextTable.Cell] = [
                 .init(variant, .accent),
                 .init(ComparisonText.duration(p50)), ratio(p50, lowerIsBetter: true),
                 .init(ComparisonText.duration(p99), .strong), ratio(p99, lowerIsBetter: true),
                 .init(ComparisonText.value(goodput, Format.rate)), ratio(goodput, lowerIsBetter: false),
                 .init(ComparisonText.value(errors, Format.percent), (errors.value ?? 0) > 0 ? .bad : .dim),
                 .init(ComparisonText.value(section[.amplification][index], Format.number)),
-            ])
+            ]
+            if !section.recoveries.isEmpty { row.append(.init(section.recoveries[index])) }
+            table.add(row)
         }
         page.table(table)
     }

@@ -66,6 +66,13 @@ extension TerminalReport {
         }
         page.table(table)
         for fault in summary.run.faults { page.paragraph(FaultText.line(fault), .warning, indent: 2) }
+        if let recovery = FaultText.recovery(summary.recovery) {
+            if case .recovered = summary.recovery {
+                page.paragraph(recovery, .good, indent: 2)
+            } else {
+                page.paragraph(recovery, .bad, indent: 2)
+            }
+        }
     }
 
     /// Unsuccessful requests by outcome, and the failures in words.
@@ -137,16 +144,5 @@ extension TerminalReport {
             ])
         }
         page.table(table)
-    }
-}
-
-/// A fault in words.
-enum FaultText {
-    static func line(_ fault: FaultWindow) -> String {
-        let start = Format.seconds(fault.startNanoseconds)
-        guard let end = fault.endNanoseconds else {
-            return "fault \(fault.label), from \(start), still active at the end"
-        }
-        return "fault \(fault.label), \(start) … \(Format.seconds(end))"
     }
 }
