@@ -126,7 +126,7 @@ let package = Package(
         .target(name: "CTestServer", dependencies: ["COpenSSL"], path: "Tests/CTestServer"),
         tests("Resilience", ["TestSupport", metricsTestKit]),
         tests("Measurement", ["TestSupport", histogram]),
-        tests("FaultInjection", ["TestSupport"]),
+        tests("FaultInjection", ["TestSupport", nioCore, nioPosix]),
         tests("Scenarios", ["TestSupport", "Resilience", "FaultInjection"]),
         tests("LoadGenerator", ["CTestServer", "Measurement", "COpenSSL"]),
         tests("ServiceKit", ["TestSupport", hummingbirdTesting, httpClient, grdb, logging]),
