@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Foundation
+import SeawallCommands
+
 @main
-struct SeawallMain {
-    static func main() {}
+struct Seawall {
+    static func main() async {
+        exit(await SeawallCommand.start(Array(CommandLine.arguments.dropFirst())))
+    }
 }

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import Foundation
+internal import LoadGenerator
+internal import Measurement
+
+/// What `seawall bench` prints about a load.
+struct BenchSummary: Encodable {
+    var verdict: String
+    var reasons: [String]
+    var scheduled: UInt64
+    var completed: UInt64
+    var failed: UInt64
+    var aborted: UInt64
+    var neverStarted: UInt64
+    var outcomes: [String: UInt64]
+    var seconds: Double
+    var completedPerSecond: Double
+    var cpuSeconds: Double
+    var responseTimeMicroseconds: [String: Double]
+    var serviceTimeMicroseconds: [String: Double]
+    var scheduleLagP50Microseconds: Double
+    var scheduleLagP99Microseconds: Double
+    var failures: [String]
+
+    init(_ result: LoadResult) {
+        let accounting = result.accounting
+        verdict = result.generator.verdict.rawValue
+        reasons = result.generator.reasons
+        scheduled = accounting.scheduled
+        completed = accounting.completed
+        failed = accounting.failed
+        aborted = accounting.aborted
+        neverStarted = accounting.neverStarted
+        outcomes = Dictionary(uniqueKeysWithValues: accounting.byOutcome.map { ($0.key.rawValue, $0.value) })
+        seconds = Double(result.actualNanoseconds) / 1e9
+        completedPerSecond = seconds > 0 ? Double(accounting.completed) / seconds : 0
+        cpuSeconds = result.generator.cpuSeconds
+        let samples = result.slices.flatMap(\.samples).filter { $0.outcome == .ok }
+        responseTimeMicroseconds = Self.quantiles(.merging(samples.map(\.responseTime)))
+        serviceTimeMicroseconds = Self.quantiles(.merging(samples.map(\.serviceTime)))
+        scheduleLagP50Microseconds = Self.microseconds(result.generator.scheduleLag.percentile(50))
+        scheduleLagP99Microseconds = Self.microseconds(result.generator.scheduleLag.percentile(99))
+        failures = result.failureSamples.map { "\($0.message) (\($0.count) times)" }
+    }
+
+    func json() throws -> String {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+        return String(decoding: try encoder.encode(self), as: UTF8.self)
+    }
+
+    func text(closed: Bool) -> String {
+        func row(_ name: String, _ values: [String: Double]) -> String {
+            let columns = ["p50", "p90", "p99", "p99.9", "max"].map { key in
+                "\(key) " + (values[key].map { String(format: "%.0f µs", $0) } ?? "-")
+            }
+            return "  \(name.padding(toLength: 15, withPad: " ", startingAt: 0))\(columns.joined(separator: "  "))"
+        }
+        var lines = ["\(verdict)\(closed ? "  (closed loop: a capacity figure; latencies are service times)" : "")"]
+        lines += reasons.map { "  \($0)" }
+        lines.append(
+            "  scheduled \(scheduled) = completed \(completed) + failed \(failed) + aborted \(aborted)"
+                + " + never started \(neverStarted)")
+        lines.append(
+            String(
+                format: "  %.1f completed a second over %.2f s; generator CPU %.2f s", completedPerSecond, seconds,
+                cpuSeconds))
+        if !closed { lines.append(row("response time", responseTimeMicroseconds)) }
+        lines.append(row("service time", serviceTimeMicroseconds))
+        lines.append(
+            String(
+                format: "  schedule lag   p50 %.0f µs  p99 %.0f µs", scheduleLagP50Microseconds,
+                scheduleLagP99Microseconds))
+        lines += outcomes.sorted { $0.key < $1.key }.filter { $0.key != Outcome.ok.rawValue && $0.value > 0 }
+            .map { "  \($0.key): \($0.value)" }
+        lines += failures.map { "  \($0)" }
+        return lines.joined(separator: "\n")
+    }
+
+    private static func quantiles(_ histogram: LatencyHistogram) -> [String: Double] {
+        var values: [String: Double] = [:]
+        for (name, percentile) in [("p50", 50.0), ("p90", 90), ("p99", 99), ("p99.9", 99.9)] {
+            values[name] = histogram.percentile(percentile).map { Double($0) / 1e3 }
+        }
+        values["max"] = histogram.max.map { Double($0) / 1e3 }
+        return values
+    }
+
+    private static func microseconds(_ value: UInt64?) -> Double {
+        value.map { Double($0) / 1e3 } ?? 0
+    }
+}

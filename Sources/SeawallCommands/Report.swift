@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import ArgumentParser
+internal import Foundation
+internal import Measurement
+internal import Reports
+
+/// `seawall report`: draws the reports of a run again from its record.
+package struct Report: ParsableCommand {
+    package static let configuration = CommandConfiguration(
+        commandName: "report",
+        abstract: "Draw the reports of an earlier run again.",
+        discussion: "Prints the tables and writes report.html beside run.json, or into another folder with --out.")
+
+    @Argument(help: "Results folder or its run.json.", completion: .file())
+    var path: String
+
+    @Option(help: "Folder for the files; the record's own without it.", completion: .directory)
+    var out: String?
+
+    package init() {}
+
+    package func run() throws {
+        do {
+            let record = try RunFile.read(path)
+            print(TerminalReport.render(record, style: .standardOutput))
+            for file in try ReportWriter.write(record, toDirectory: folder) { Console.note("wrote \(file)") }
+        } catch {
+            throw CommandFailure(.system, error.message)
+        }
+    }
+
+    private var folder: String {
+        if let out { return out }
+        return path.hasSuffix(".json") ? URL(fileURLWithPath: path).deletingLastPathComponent().path : path
+    }
+}
