@@ -77,7 +77,7 @@ package final class LoadEngine: Sendable {
         let run = EngineRun(compiled: compiled, stop: stopFlag, onStart: onStart, onTick: onTick)
         let result = await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
-                EngineThread.start { continuation.resume(returning: run.play()) }
+                EngineThread.start { continuation.resume(returning: run.play()) }.detach()
             }
         } onCancel: {
             stop()
@@ -95,7 +95,7 @@ struct EngineThread {
 
     private let thread: pthread_t
 
-    @discardableResult
+    /// The thread must be joined or detached.
     static func start(_ work: @escaping @Sendable () -> Void) -> EngineThread {
         var thread = pthread_t()
         let body = Unmanaged.passRetained(Body(work))
@@ -110,5 +110,6 @@ struct EngineThread {
         return EngineThread(thread: thread)
     }
 
+    func detach() { pthread_detach(thread) }
     func join() { pthread_join(thread, nil) }
 }

@@ -6,259 +6,270 @@ import Testing
 
 @testable import LoadGenerator
 
-@Suite("Hostile servers")
-struct HostileServerTests {
-    struct Case: Sendable, CustomTestStringConvertible {
-        var name: String
-        var outcome: Outcome
-        var words: String
-        var script: @Sendable (ScriptedServer.Connection) -> Void
-        var testDescription: String { name }
-    }
+extension EngineTests {
+    @Suite("Hostile servers") struct HostileServerTests {
+        struct Case: Sendable, CustomTestStringConvertible {
+            var name: String
+            var outcome: Outcome
+            var words: String
+            var script: @Sendable (ScriptedServer.Connection) -> Void
+            var testDescription: String { name }
+        }
 
-    static let cases: [Case] = [
-        Case(name: "garbage", outcome: .malformed, words: "does not begin like HTTP") { connection in
-            _ = connection.readRequest()
-            connection.write("SSH-2.0-OpenSSH\r\n")
-            _ = connection.readRequest()
-        },
-        Case(name: "a gigabyte of header", outcome: .malformed, words: "head is longer than") { connection in
-            _ = connection.readRequest()
-            connection.write("HTTP/1.1 200 OK\r\n")
-            for _ in 0..<100 { connection.write("x-filler: " + String(repeating: "x", count: 10_000) + "\r\n") }
-        },
-        Case(name: "half a head, then the end", outcome: .connection, words: "in the middle of an answer") {
-            connection in
-            _ = connection.readRequest()
-            connection.write("HTTP/1.1 200 OK\r\ncontent-le")
-        },
-        Case(name: "less body than promised", outcome: .connection, words: "in the middle of an answer") { connection in
-            _ = connection.readRequest()
-            connection.write("HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nabc")
-        },
-        Case(name: "nothing, then the end", outcome: .connection, words: "without an answer") { connection in
-            _ = connection.readRequest()
-        },
-        Case(name: "a reset instead of an answer", outcome: .connection, words: "reset by peer") { connection in
-            _ = connection.readRequest()
-            connection.reset()
-        },
-        Case(name: "nothing at all", outcome: .timeout, words: "no answer within") { connection in
-            _ = connection.readRequest()
-            _ = connection.readRequest()
-        },
-        Case(name: "one byte every few milliseconds", outcome: .timeout, words: "did not end within") { connection in
-            _ = connection.readRequest()
-            for byte in "HTTP/1.1 200 OK\r\ncontent-length: 400\r\n\r\n" + String(repeating: "x", count: 400) {
-                connection.write(String(byte))
-                usleep(5_000)
-            }
-        },
-        Case(name: "a switch of protocols", outcome: .malformed, words: "switched protocols") { connection in
-            _ = connection.readRequest()
-            connection.write("HTTP/1.1 101 Switching Protocols\r\nupgrade: x\r\n\r\n")
-        },
-        Case(name: "garbage after the answer", outcome: .ok, words: "") { connection in
-            _ = connection.readRequest()
-            connection.write("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nokHTTP/1.1 500 Extra\r\n\r\n")
-            _ = connection.readRequest()
-        },
-        Case(name: "an answer before the request, then the end", outcome: .ok, words: "") { connection in
-            connection.answer()
-            _ = connection.readRequest()
-        },
-        Case(name: "a body until the end", outcome: .ok, words: "") { connection in
-            _ = connection.readRequest()
-            connection.write("HTTP/1.1 200 OK\r\n\r\nall of it")
-        },
-        Case(name: "chunks in small pieces", outcome: .ok, words: "") { connection in
-            while connection.readRequest() != nil {
-                for part in [
-                    "HTTP/1.1 200 O", "K\r\ntransfer-encoding: chunked\r\n", "\r\n1", "\r\na\r", "\n0\r\nt: 1",
-                    "\r\n\r\n",
-                ] {
-                    connection.write(part)
-                    usleep(300)
+        static let cases: [Case] = [
+            Case(name: "garbage", outcome: .malformed, words: "does not begin like HTTP") { connection in
+                _ = connection.readRequest()
+                connection.write("SSH-2.0-OpenSSH\r\n")
+                _ = connection.readRequest()
+            },
+            Case(name: "a gigabyte of header", outcome: .malformed, words: "head is longer than") { connection in
+                _ = connection.readRequest()
+                connection.write("HTTP/1.1 200 OK\r\n")
+                for _ in 0..<100 { connection.write("x-filler: " + String(repeating: "x", count: 10_000) + "\r\n") }
+            },
+            Case(name: "half a head, then the end", outcome: .connection, words: "in the middle of an answer") {
+                connection in
+                _ = connection.readRequest()
+                connection.write("HTTP/1.1 200 OK\r\ncontent-le")
+            },
+            Case(name: "less body than promised", outcome: .connection, words: "in the middle of an answer") {
+                connection in
+                _ = connection.readRequest()
+                connection.write("HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nabc")
+            },
+            Case(name: "nothing, then the end", outcome: .connection, words: "without an answer") { connection in
+                _ = connection.readRequest()
+            },
+            Case(name: "a reset instead of an answer", outcome: .connection, words: "reset by peer") { connection in
+                _ = connection.readRequest()
+                connection.reset()
+            },
+            Case(name: "nothing at all", outcome: .timeout, words: "no answer within") { connection in
+                _ = connection.readRequest()
+                _ = connection.readRequest()
+            },
+            Case(name: "one byte every few milliseconds", outcome: .timeout, words: "did not end within") {
+                connection in
+                _ = connection.readRequest()
+                for byte in "HTTP/1.1 200 OK\r\ncontent-length: 400\r\n\r\n" + String(repeating: "x", count: 400) {
+                    connection.write(String(byte))
+                    usleep(5_000)
                 }
-            }
-        },
-    ]
+            },
+            Case(name: "a switch of protocols", outcome: .malformed, words: "switched protocols") { connection in
+                _ = connection.readRequest()
+                connection.write("HTTP/1.1 101 Switching Protocols\r\nupgrade: x\r\n\r\n")
+            },
+            Case(name: "garbage after the answer", outcome: .ok, words: "") { connection in
+                _ = connection.readRequest()
+                connection.write("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nokHTTP/1.1 500 Extra\r\n\r\n")
+                _ = connection.readRequest()
+            },
+            Case(name: "an answer before the request, then the end", outcome: .ok, words: "") { connection in
+                connection.answer(headers: "connection: close\r\n")
+                _ = connection.readRequest()
+            },
+            Case(name: "a body until the end", outcome: .ok, words: "") { connection in
+                _ = connection.readRequest()
+                connection.write("HTTP/1.1 200 OK\r\n\r\nall of it")
+            },
+            Case(name: "chunks in small pieces", outcome: .ok, words: "") { connection in
+                while connection.readRequest() != nil {
+                    for part in [
+                        "HTTP/1.1 200 O", "K\r\ntransfer-encoding: chunked\r\n", "\r\n1", "\r\na\r", "\n0\r\nt: 1",
+                        "\r\n\r\n",
+                    ] {
+                        connection.write(part)
+                        usleep(300)
+                    }
+                }
+            },
+        ]
 
-    @Test("each ends as its own counted outcome with a reason, and the run goes on", arguments: cases)
-    func hostile(hostile: Case) async throws {
-        let server = ScriptedServer(script: hostile.script)
-        defer { server.stop() }
-        var request = get("/")
-        // Long where no timeout is expected: other tests run on the same processors.
-        request.timeout = hostile.outcome == .timeout ? .milliseconds(150) : .seconds(5)
-        let result = try await play(
-            makePlan(port: server.port, rate: .constant(perSecond: 40), seconds: 0.25, steps: [.request(request)]))
-        #expect(result.accounting.scheduled == 10)
-        #expect(result.accounting.byOutcome == [hostile.outcome: 10], "\(result.failureSamples)")
-        if hostile.words.isEmpty {
-            #expect(result.failureSamples.isEmpty)
-        } else {
-            #expect(result.failureSamples.first?.message.contains(hostile.words) == true, "\(result.failureSamples)")
+        @Test("each ends as its own counted outcome with a reason, and the run goes on", arguments: cases)
+        func hostile(hostile: Case) async throws {
+            let server = ScriptedServer(script: hostile.script)
+            defer { server.stop() }
+            var request = get("/")
+            // Long where no timeout is expected: other tests run on the same processors.
+            request.timeout = hostile.outcome == .timeout ? .milliseconds(400) : .seconds(9)
+            let result = try await play(
+                makePlan(port: server.port, rate: .constant(perSecond: 40), seconds: 0.25, steps: [.request(request)]))
+            #expect(result.accounting.scheduled == 10)
+            #expect(result.accounting.byOutcome == [hostile.outcome: 10], "\(result.failureSamples)")
+            if hostile.words.isEmpty {
+                #expect(result.failureSamples.isEmpty)
+            } else {
+                #expect(
+                    result.failureSamples.first?.message.contains(hostile.words) == true, "\(result.failureSamples)")
+            }
+        }
+
+        @Test("a connection that closes while it is idle is not used again")
+        func idleClose() async throws {
+            let server = ScriptedServer(script: { connection in
+                _ = connection.readRequest()
+                connection.answer()
+            })
+            defer { server.stop() }
+            // Slow enough that the end of a connection is there before the next request wants it.
+            let result = try await play(makePlan(port: server.port, rate: .constant(perSecond: 4), seconds: 1))
+            #expect(result.accounting.byOutcome == [.ok: 4] && server.connections == 4)
+        }
+
+        @Test(
+            "a target that is not there ends as counted failures in words",
+            arguments: [Plan.Source.Rate.constant(perSecond: 100), .closed(users: 3)])
+        func refused(rate: Plan.Source.Rate) async throws {
+            let server = ScriptedServer()
+            server.stop()
+            let result = try await play(makePlan(port: server.port, rate: rate, seconds: 0.2))
+            #expect(result.accounting.byOutcome.keys.sorted { $0.rawValue < $1.rawValue } == [.connection])
+            #expect(result.accounting.connectionsOpened == 0)
+            // A closed user pauses after a failure instead of storming a dead server.
+            #expect((3...60).contains(result.accounting.scheduled))
+            let message = "web 127.0.0.1:\(server.port): can't connect: Connection refused"
+            #expect(result.failureSamples == [FailureSample(message: message, count: result.accounting.scheduled)])
+        }
+
+        @Test("a server that does not accept ends as timeouts of the connection")
+        func blackhole() async throws {
+            // A backlog of one that is full: further connections get no answer from the kernel.
+            let (descriptor, port) = ScriptedServer.listen()
+            listen(descriptor, 0)
+            defer { close(descriptor) }
+            var plan = makePlan(port: port, rate: .constant(perSecond: 50), seconds: 0.2)
+            plan.connections.connectTimeout = .milliseconds(200)
+            plan.gracefulStop = .seconds(1)
+            var request = get("/")
+            request.timeout = .milliseconds(200)
+            plan.journeys[0].steps = [.request(request)]
+            let result = try await play(plan)
+            #expect(result.accounting.byOutcome == [.timeout: 10])
+            #expect(result.failureSamples.contains { $0.message.contains("no connection within 0.2 seconds") })
+        }
+
+        @Test("requests larger than the socket's buffers are written in pieces")
+        func largeRequest() async throws {
+            let server = ScriptedServer(answering: { connection, request in connection.answer("\(request.utf8.count)") }
+            )
+            defer { server.stop() }
+            var post = Plan.Request(label: "POST", target: 0, method: "POST", path: .literal("/"))
+            post.body = .init([.literal([UInt8](repeating: 0x78, count: 6_000_000)), .uuid])
+            var capture = Plan.Capture(variable: .init(index: 0), source: .json([]))
+            capture.required = true
+            post.captures = [capture]
+            post.timeout = .seconds(20)
+            let result = try await play(
+                makePlan(port: server.port, rate: .constant(perSecond: 4), seconds: 0.5, steps: [.request(post)]))
+            #expect(result.accounting.byOutcome == [.ok: 2])
+            #expect(result.slices.map(\.bytesSent).reduce(0, +) > 12_000_000)
         }
     }
+}
 
-    @Test("a connection that closes while it is idle is not used again")
-    func idleClose() async throws {
-        let server = ScriptedServer(script: { connection in
-            _ = connection.readRequest()
-            connection.answer()
-        })
-        defer { server.stop() }
-        // Slow enough that the end of a connection is there before the next request wants it.
-        let result = try await play(makePlan(port: server.port, rate: .constant(perSecond: 4), seconds: 1))
-        #expect(result.accounting.byOutcome == [.ok: 4] && server.connections == 4)
-    }
+extension EngineTests {
+    @Suite("TLS") struct TLSTests {
+        private func play(_ server: TLSServer, host: String, roots: String?, verify: Bool = true) async throws
+            -> LoadResult
+        {
+            let tls = Plan.TLS(rootsFile: roots, verify: verify)
+            var plan = makePlan(
+                port: server.server.port, rate: .constant(perSecond: 100), seconds: 0.2, tls: tls, host: host)
+            plan.connections.limitPerTarget = 4
+            return try await LoadGeneratorTests.play(plan)
+        }
 
-    @Test(
-        "a target that is not there ends as counted failures in words",
-        arguments: [Plan.Source.Rate.constant(perSecond: 100), .closed(users: 3)])
-    func refused(rate: Plan.Source.Rate) async throws {
-        let server = ScriptedServer()
-        server.stop()
-        let result = try await play(makePlan(port: server.port, rate: rate, seconds: 0.2))
-        #expect(result.accounting.byOutcome.keys.sorted { $0.rawValue < $1.rawValue } == [.connection])
-        #expect(result.accounting.connectionsOpened == 0)
-        // A closed user pauses after a failure instead of storming a dead server.
-        #expect((15...60).contains(result.accounting.scheduled))
-        let message = "web 127.0.0.1:\(server.port): can't connect: Connection refused"
-        #expect(result.failureSamples == [FailureSample(message: message, count: result.accounting.scheduled)])
-    }
+        @Test("a certificate that names the host or its address is accepted", arguments: ["localhost", "127.0.0.1"])
+        func accepted(host: String) async throws {
+            let server = try TLSServer(names: "DNS:localhost,IP:127.0.0.1")
+            let result = try await play(server, host: host, roots: server.certificate)
+            #expect(result.accounting.byOutcome == [.ok: 20], "\(result.failureSamples)")
+            #expect((1...4).contains(result.accounting.tlsHandshakes))
+            #expect(result.accounting.tlsHandshakes == result.accounting.connectionsOpened)
+        }
 
-    @Test("a server that does not accept ends as timeouts of the connection")
-    func blackhole() async throws {
-        // A backlog of one that is full: further connections get no answer from the kernel.
-        let (descriptor, port) = ScriptedServer.listen()
-        listen(descriptor, 0)
-        defer { close(descriptor) }
-        var plan = makePlan(port: port, rate: .constant(perSecond: 50), seconds: 0.2)
-        plan.connections.connectTimeout = .milliseconds(200)
-        plan.gracefulStop = .seconds(1)
-        var request = get("/")
-        request.timeout = .milliseconds(200)
-        plan.journeys[0].steps = [.request(request)]
-        let result = try await play(plan)
-        #expect(result.accounting.byOutcome == [.timeout: 10])
-        #expect(result.failureSamples.contains { $0.message.contains("no connection within 0.2 seconds") })
-    }
+        @Test("sessions are resumed, and counted apart")
+        func resumption() async throws {
+            let server = try TLSServer(names: "DNS:localhost")
+            var tls = Plan.TLS(rootsFile: server.certificate)
+            var plan = makePlan(
+                port: server.server.port, rate: .constant(perSecond: 50), seconds: 0.4, tls: tls, host: "localhost")
+            plan.connections.strategy = .perRequest
+            let resumed = try await LoadGeneratorTests.play(plan)
+            #expect(resumed.accounting.byOutcome == [.ok: 20])
+            #expect(resumed.accounting.tlsHandshakes == 20 && resumed.accounting.tlsResumed >= 10)
+            tls.resumption = false
+            plan.targets[0].tls = tls
+            let full = try await LoadGeneratorTests.play(plan)
+            #expect(full.accounting.tlsHandshakes == 20 && full.accounting.tlsResumed == 0)
+        }
 
-    @Test("requests larger than the socket's buffers are written in pieces")
-    func largeRequest() async throws {
-        let server = ScriptedServer(answering: { connection, request in connection.answer("\(request.utf8.count)") })
-        defer { server.stop() }
-        var post = Plan.Request(label: "POST", target: 0, method: "POST", path: .literal("/"))
-        post.body = .init([.literal([UInt8](repeating: 0x78, count: 6_000_000)), .uuid])
-        var capture = Plan.Capture(variable: .init(index: 0), source: .json([]))
-        capture.required = true
-        post.captures = [capture]
-        let result = try await play(
-            makePlan(port: server.port, rate: .constant(perSecond: 4), seconds: 0.5, steps: [.request(post)]))
-        #expect(result.accounting.byOutcome == [.ok: 2])
-        #expect(result.slices.map(\.bytesSent).reduce(0, +) > 12_000_000)
+        @Test("an expired certificate is refused")
+        func expired() async throws {
+            let server = try TLSServer(names: "DNS:localhost", validFrom: -7200, validTo: -3600)
+            let result = try await play(server, host: "localhost", roots: server.certificate)
+            #expect(result.accounting.byOutcome == [.tls: 20])
+            #expect(
+                result.failureSamples.first?.message.contains("certificate has expired") == true,
+                "\(result.failureSamples)"
+            )
+        }
+
+        @Test("a certificate for another name is refused", arguments: ["localhost", "127.0.0.1"])
+        func wrongName(host: String) async throws {
+            let server = try TLSServer(names: "DNS:example.org,IP:10.0.0.1")
+            let result = try await play(server, host: host, roots: server.certificate)
+            #expect(result.accounting.byOutcome == [.tls: 20])
+            #expect(result.failureSamples.first?.message.contains("mismatch") == true, "\(result.failureSamples)")
+        }
+
+        @Test("a certificate that nobody vouches for is refused, unless the plan says not to verify")
+        func selfSigned() async throws {
+            let server = try TLSServer(names: "DNS:localhost")
+            let other = try TLSServer(names: "DNS:localhost")
+            let result = try await play(server, host: "localhost", roots: other.certificate)
+            #expect(result.accounting.byOutcome == [.tls: 20])
+            #expect(
+                result.failureSamples.first?.message.contains("certificate not accepted") == true,
+                "\(result.failureSamples)")
+            let trusting = try await play(server, host: "localhost", roots: nil, verify: false)
+            #expect(trusting.accounting.byOutcome == [.ok: 20])
+        }
+
+        @Test("a plain server where TLS is expected ends as a TLS failure")
+        func plainServer() async throws {
+            let server = ScriptedServer(script: { connection in connection.write("HTTP/1.1 400 Bad Request\r\n\r\n") })
+            defer { server.stop() }
+            let plan = makePlan(
+                port: server.port, rate: .constant(perSecond: 50), seconds: 0.1,
+                tls: .init(rootsFile: nil, verify: false))
+            let result = try await LoadGeneratorTests.play(plan)
+            #expect(result.accounting.byOutcome == [.tls: 5])
+            #expect(result.failureSamples.first?.message.contains("TLS failed: ") == true, "\(result.failureSamples)")
+        }
     }
 }
 
-@Suite("TLS")
-struct TLSTests {
-    private func play(_ server: TLSServer, host: String, roots: String?, verify: Bool = true) async throws -> LoadResult
-    {
-        let tls = Plan.TLS(rootsFile: roots, verify: verify)
-        var plan = makePlan(
-            port: server.server.port, rate: .constant(perSecond: 100), seconds: 0.2, tls: tls, host: host)
-        plan.connections.limitPerTarget = 4
-        return try await LoadGeneratorTests.play(plan)
-    }
-
-    @Test("a certificate that names the host or its address is accepted", arguments: ["localhost", "127.0.0.1"])
-    func accepted(host: String) async throws {
-        let server = try TLSServer(names: "DNS:localhost,IP:127.0.0.1")
-        let result = try await play(server, host: host, roots: server.certificate)
-        #expect(result.accounting.byOutcome == [.ok: 20], "\(result.failureSamples)")
-        #expect((1...4).contains(result.accounting.tlsHandshakes))
-        #expect(result.accounting.tlsHandshakes == result.accounting.connectionsOpened)
-    }
-
-    @Test("sessions are resumed, and counted apart")
-    func resumption() async throws {
-        let server = try TLSServer(names: "DNS:localhost")
-        var tls = Plan.TLS(rootsFile: server.certificate)
-        var plan = makePlan(
-            port: server.server.port, rate: .constant(perSecond: 50), seconds: 0.4, tls: tls, host: "localhost")
-        plan.connections.strategy = .perRequest
-        let resumed = try await LoadGeneratorTests.play(plan)
-        #expect(resumed.accounting.byOutcome == [.ok: 20])
-        #expect(resumed.accounting.tlsHandshakes == 20 && resumed.accounting.tlsResumed >= 10)
-        tls.resumption = false
-        plan.targets[0].tls = tls
-        let full = try await LoadGeneratorTests.play(plan)
-        #expect(full.accounting.tlsHandshakes == 20 && full.accounting.tlsResumed == 0)
-    }
-
-    @Test("an expired certificate is refused")
-    func expired() async throws {
-        let server = try TLSServer(names: "DNS:localhost", validFrom: -7200, validTo: -3600)
-        let result = try await play(server, host: "localhost", roots: server.certificate)
-        #expect(result.accounting.byOutcome == [.tls: 20])
-        #expect(
-            result.failureSamples.first?.message.contains("certificate has expired") == true, "\(result.failureSamples)"
-        )
-    }
-
-    @Test("a certificate for another name is refused", arguments: ["localhost", "127.0.0.1"])
-    func wrongName(host: String) async throws {
-        let server = try TLSServer(names: "DNS:example.org,IP:10.0.0.1")
-        let result = try await play(server, host: host, roots: server.certificate)
-        #expect(result.accounting.byOutcome == [.tls: 20])
-        #expect(result.failureSamples.first?.message.contains("mismatch") == true, "\(result.failureSamples)")
-    }
-
-    @Test("a certificate that nobody vouches for is refused, unless the plan says not to verify")
-    func selfSigned() async throws {
-        let server = try TLSServer(names: "DNS:localhost")
-        let other = try TLSServer(names: "DNS:localhost")
-        let result = try await play(server, host: "localhost", roots: other.certificate)
-        #expect(result.accounting.byOutcome == [.tls: 20])
-        #expect(
-            result.failureSamples.first?.message.contains("certificate not accepted") == true,
-            "\(result.failureSamples)")
-        let trusting = try await play(server, host: "localhost", roots: nil, verify: false)
-        #expect(trusting.accounting.byOutcome == [.ok: 20])
-    }
-
-    @Test("a plain server where TLS is expected ends as a TLS failure")
-    func plainServer() async throws {
-        let server = ScriptedServer(script: { connection in connection.write("HTTP/1.1 400 Bad Request\r\n\r\n") })
-        defer { server.stop() }
-        let plan = makePlan(
-            port: server.port, rate: .constant(perSecond: 50), seconds: 0.1, tls: .init(rootsFile: nil, verify: false))
-        let result = try await LoadGeneratorTests.play(plan)
-        #expect(result.accounting.byOutcome == [.tls: 5])
-        #expect(result.failureSamples.first?.message.contains("TLS failed: ") == true, "\(result.failureSamples)")
-    }
-}
-
-@Suite("Truth")
-struct TruthTests {
-    @Test("a frozen target shows in the response time, where service time alone would hide it")
-    func freeze() async throws {
-        let server = ServerProcess()
-        // 5 % of the arrivals fall in the freeze, as in a stop of 1 s in 20 s. True p99: 0.2 s − 1 % of 4 s = 0.16 s, plus catching up.
-        var plan = makePlan(port: server.port, rate: .constant(perSecond: 500), seconds: 4)
-        plan.connections.limitPerTarget = 10
-        let engine = try LoadEngine(plan)
-        let result = try await engine.run(onTick: { tick in
-            if tick.slice.second == 1 { server.freeze(seconds: 0.2) }
-        })
-        #expect(result.accounting.byOutcome == [.ok: 2000] && result.accounting.isBalanced)
-        let response = LatencyHistogram.merging(result.slices.flatMap(\.samples).map(\.responseTime))
-        let service = LatencyHistogram.merging(result.slices.flatMap(\.samples).map(\.serviceTime))
-        let (trueP99, naiveP99) = (try #require(response.percentile(99)), try #require(service.percentile(99)))
-        #expect(trueP99 > 150_000_000, "p99 of the response time was \(trueP99) ns")
-        #expect(naiveP99 < trueP99 / 3, "p99 of the service time was \(naiveP99) ns")
-        #expect(try #require(service.max) > 150_000_000)
+extension EngineTests {
+    @Suite("Truth") struct TruthTests {
+        @Test("a frozen target shows in the response time, where service time alone would hide it")
+        func freeze() async throws {
+            let server = ServerProcess()
+            // 5 % of the arrivals fall in the freeze, as in a stop of 1 s in 20 s. True p99: 0.2 s − 1 % of 4 s = 0.16 s, plus catching up.
+            var plan = makePlan(port: server.port, rate: .constant(perSecond: 500), seconds: 4)
+            plan.connections.limitPerTarget = 10
+            let engine = try LoadEngine(plan)
+            let result = try await engine.run(onTick: { tick in
+                if tick.slice.second == 1 { server.freeze(seconds: 0.2) }
+            })
+            #expect(result.accounting.byOutcome == [.ok: 2000] && result.accounting.isBalanced)
+            let response = LatencyHistogram.merging(result.slices.flatMap(\.samples).map(\.responseTime))
+            let service = LatencyHistogram.merging(result.slices.flatMap(\.samples).map(\.serviceTime))
+            let (trueP99, naiveP99) = (try #require(response.percentile(99)), try #require(service.percentile(99)))
+            #expect(trueP99 > 150_000_000, "p99 of the response time was \(trueP99) ns")
+            #expect(naiveP99 < trueP99 / 3, "p99 of the service time was \(naiveP99) ns")
+            #expect(try #require(service.max) > 150_000_000)
+        }
     }
 }
