@@ -29,7 +29,7 @@ extension LatencyHistogram: Codable {
     }
 
     /// HdrHistogram's V2 encoding, uncompressed.
-    func v2Bytes() -> [UInt8] {
+    package func v2Bytes() -> [UInt8] {
         var payload: [UInt8] = []
         var next = 0
         for (value, count) in zip(values, counts) {

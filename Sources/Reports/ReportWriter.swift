@@ -10,7 +10,8 @@ package enum ReportWriter {
         ("junit.xml", JUnitReport.render),
     ]
 
-    /// Writes `report.html`, `summary.md`, `slices.csv` and `junit.xml` into `directory`, which is made when it does not exist.
+    /// Writes `report.html`, `summary.md`, `slices.csv`, `junit.xml` and a `histograms-….hlog` per run into `directory`, which is
+    /// made when it does not exist.
     ///
     /// Each file appears whole or not at all. Stops at the first that can't be written (a full disk, a folder without
     /// permission), with one line that says which, why and what to do.
@@ -23,6 +24,10 @@ package enum ReportWriter {
         var paths: [String] = []
         for file in files {
             paths.append(try RunFile.write(text: file.render(record), named: file.name, toDirectory: directory))
+        }
+        for (index, run) in record.runs.enumerated() {
+            let name = HistogramLog.fileName(run, index: index)
+            paths.append(try RunFile.write(text: HistogramLog.render(run), named: name, toDirectory: directory))
         }
         return paths
     }

@@ -66,6 +66,44 @@ struct OtherReportTests {
     }
 }
 
+@Suite("the HdrHistogram log")
+struct HistogramLogTests {
+    @Test("each line holds one second of one tag, and the histograms give every measured request back")
+    func content() throws {
+        let run = SyntheticRun().record()
+        let lines = HistogramLog.render(run).split(separator: "\n")
+        #expect(lines[0] == "#[Histogram log format version 1.3]")
+        #expect(lines[1] == "#[StartTime: 1772359200.000 (seconds since epoch)]")
+        // Readers take time stamps as relative to the base time, so without it they would find nothing after the start.
+        #expect(lines[2] == "#[BaseTime: 1772359200.000 (seconds since epoch)]")
+        var merged = LatencyHistogram()
+        for line in lines where line.hasPrefix("Tag=ok,") {
+            let fields = line.split(separator: ",")
+            let bytes = try #require(Data(base64Encoded: String(fields[4])))
+            // Cookie, length, zlib header, block header; then the histogram, and four bytes of checksum.
+            #expect(fields[4].hasPrefix("HISTFAAA"))
+            let plain = Data(bytes.dropFirst(8 + 2 + 5).dropLast(4)).base64EncodedString()
+            merged.merge(try JSONDecoder().decode([LatencyHistogram].self, from: Data("[\"\(plain)\"]".utf8))[0])
+        }
+        #expect(merged == run.responseTime(.successes))
+    }
+
+    @Test("the zlib stream has the checksum and the blocks of its standard")
+    func zlib() {
+        #expect(HistogramLog.adler32(Array("Wikipedia".utf8)) == 0x11E6_0398)
+        #expect(HistogramLog.zlibStored([]) == [0x78, 0x01, 1, 0, 0, 0xFF, 0xFF, 0, 0, 0, 1])
+        let long = [UInt8](repeating: 7, count: 70_000)
+        #expect(HistogramLog.zlibStored(long).count == 2 + 5 + 65_535 + 5 + 4_465 + 4)
+    }
+
+    @Test("a variant's name can't leave the folder")
+    func fileName() {
+        var run = SyntheticRun(seconds: 4).record()
+        run.variant = "../../etc/pass wd"
+        #expect(HistogramLog.fileName(run, index: 2) == "histograms-3-______etc_pass_wd.hlog")
+    }
+}
+
 @Suite("writing reports")
 struct ReportWriterTests {
     private static func withFolder(_ body: (String) throws -> Void) throws {
@@ -80,11 +118,16 @@ struct ReportWriterTests {
     func writes() throws {
         try Self.withFolder { folder in
             let paths = try ReportWriter.write(.quickstart, toDirectory: folder + "/a/b")
-            #expect(paths == ["report.html", "summary.md", "slices.csv", "junit.xml"].map { folder + "/a/b/" + $0 })
+            #expect(
+                paths
+                    == ["report.html", "summary.md", "slices.csv", "junit.xml", "histograms-1-default.hlog"].map {
+                        folder + "/a/b/" + $0
+                    })
             let html = try #require(FileManager.default.contents(atPath: paths[0]))
             #expect(String(decoding: html, as: UTF8.self) == HTMLReport.render(.quickstart))
             let files = try FileManager.default.contentsOfDirectory(atPath: folder + "/a/b")
-            #expect(files.sorted() == ["junit.xml", "report.html", "slices.csv", "summary.md"])
+            #expect(
+                files.sorted() == ["histograms-1-default.hlog", "junit.xml", "report.html", "slices.csv", "summary.md"])
         }
     }
 
