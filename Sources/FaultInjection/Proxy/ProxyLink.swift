@@ -40,7 +40,7 @@ final class ProxyLink {
         for toxic in toxics { set(toxic) }
         try client.pipeline.syncOperations.addHandler(PumpHandler(out: upstream, in: downstream) { [self] in end($0) })
         try server.pipeline.syncOperations.addHandler(PumpHandler(out: downstream, in: upstream) { [self] in end($0) })
-        upstream.pull()
+        // The client's channel becomes active, and is read, only after this.
         downstream.pull()
     }
 
@@ -115,6 +115,10 @@ private final class PumpHandler: ChannelInboundHandler {
         self.out = out
         self.incoming = incoming
         self.onEnd = onEnd
+    }
+
+    func channelActive(context: ChannelHandlerContext) {
+        out.pull()
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
