@@ -8,14 +8,14 @@ enum BreakerLanes {
 
     static func svg(_ timelines: [PolicyTimeline], _ frame: TimeFrame, label: String) -> String {
         let lanes = timelines.filter { !$0.spans.isEmpty }
-        let height = 26.0
-        let size = Plot.Size(height: height * Double(lanes.count) + 36, left: 150)
+        let height = 34.0
+        let size = Plot.Size(height: height * Double(lanes.count) + 36)
         var plot = Plot(size, x: frame.domain, y: 0...Double(Swift.max(1, lanes.count)))
         frame.draw(in: &plot)
         for (index, lane) in lanes.enumerated() {
             let top = size.top + height * Double(index)
-            plot.draw(
-                plot.text(size.left - 8, top + height / 2 + 4, TextWidth.cut(lane.pipeline, to: 22), class: "tick end"))
+            // The name stands above its lane, not beside it: the time axis lines up with that of the other charts.
+            plot.draw(plot.text(size.left + 3, top + 12, TextWidth.cut(lane.pipeline, to: 80), class: "name"))
             for span in lane.spans {
                 let (start, end) = (Double(span.startNanoseconds) / 1e9, Double(span.endNanoseconds) / 1e9)
                 let known = states.contains(span.state) ? span.state : "other"
@@ -24,7 +24,7 @@ enum BreakerLanes {
                     + Format.seconds(span.endNanoseconds)
                 plot.draw(
                     plot.rectangle(
-                        plot.x(start), top + 5, plot.x(end) - plot.x(start), height - 10, class: "s-\(known)",
+                        plot.x(start), top + 17, plot.x(end) - plot.x(start), 13, class: "s-\(known)",
                         title: title))
             }
         }

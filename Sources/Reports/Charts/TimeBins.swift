@@ -32,7 +32,8 @@ struct TimeBins {
     /// Seconds that the charts span: the plan, or more when answers came later.
     let span: Double
 
-    init(_ run: RunRecord) {
+    /// The columns of a run, or of one step of it (an index into `RunRecord.steps`).
+    init(_ run: RunRecord, step: Int? = nil) {
         let seconds = run.slices.map(\.second).filter { $0 >= 0 && $0 < 10_000_000 }
         let planned = Double(Swift.min(run.plannedNanoseconds, run.actualNanoseconds)) / 1e9
         let last = Swift.max(seconds.max().map { $0 + 1 } ?? 0, Int(planned.rounded(.up)))
@@ -43,7 +44,7 @@ struct TimeBins {
             let index = slice.second / width
             let start = Double(index * width)
             var bin = byBin[index] ?? Bin(start: start, end: Swift.min(start + Double(width), Double(last)))
-            bin.add(slice)
+            bin.add(slice, step)
             byBin[index] = bin
         }
         bins = byBin.values.sorted { $0.start < $1.start }
@@ -65,8 +66,8 @@ struct TimeBins {
 }
 
 extension TimeBins.Bin {
-    fileprivate mutating func add(_ slice: Slice) {
-        for sample in slice.samples {
+    fileprivate mutating func add(_ slice: Slice, _ step: Int?) {
+        for sample in slice.samples where step.map({ $0 == sample.step }) ?? true {
             due += sample.responseTime.count
             if sample.outcome == .ok {
                 successes.merge(sample.responseTime)

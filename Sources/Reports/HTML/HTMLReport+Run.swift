@@ -99,6 +99,7 @@ extension HTMLReport {
                 svg: response.svg(run.bins, frame, logarithmic: true, label: "Response time over time"),
                 linear: response.svg(run.bins, frame, logarithmic: false, label: "Response time over time, linear"),
                 caption: responseCaption(run.bins), identifier: "run-\(index)-time"),
+            StepChart.figure(run.record, frame, domain: scales.durations, identifier: "run-\(index)-steps"),
             Figure(
                 title: "Requests ended a second, by outcome", keys: ThroughputChart.keys(run.bins),
                 svg: ThroughputChart(highest: scales.rate).svg(

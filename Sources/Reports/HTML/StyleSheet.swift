@@ -69,7 +69,7 @@ enum StyleSheet {
         pre { background: var(--card); border: 1px solid var(--rule); border-radius: 8px; padding: 12px; overflow-x: auto;
           font: 13px/1.5 ui-monospace, "SF Mono", Menlo, Consolas, "DejaVu Sans Mono", monospace; }
         svg text { font: 11.5px system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", "DejaVu Sans", sans-serif; }
-        .tick { fill: var(--soft); } .end { text-anchor: end; } .middle { text-anchor: middle; }
+        .tick { fill: var(--soft); } .name { fill: var(--ink); } .end { text-anchor: end; } .middle { text-anchor: middle; }
         .grid { stroke: var(--grid); stroke-width: 1; } .faint { opacity: .55; } .axis { stroke: var(--soft); opacity: .6; }
         .fault .fill { fill: var(--fault); } .warmup .fill { fill: var(--warmup); } .warmup .edge { stroke: none; }
         .fault .edge { stroke: var(--red); stroke-dasharray: 3 3; } .fault .label { fill: var(--bad); }
