@@ -17,10 +17,24 @@ package struct PolicyTotals: Sendable, Equatable {
     package subscript(_ key: String) -> UInt64 { counters[key, default: 0] }
 
     /// Rejections by reason, most frequent first.
-    package var rejections: [(reason: String, count: UInt64)] {
-        counters.filter { $0.key.hasPrefix("rejected.") && $0.value > 0 }
-            .map { (String($0.key.dropFirst("rejected.".count)), $0.value) }
+    package var rejections: [(reason: String, count: UInt64)] { reasons("rejected.") }
+
+    /// What policies in shadow mode would have rejected, by reason, most frequent first.
+    package var shadowRejections: [(reason: String, count: UInt64)] { reasons("would_reject.") }
+
+    private func reasons(_ prefix: String) -> [(reason: String, count: UInt64)] {
+        counters.filter { $0.key.hasPrefix(prefix) && $0.value > 0 }
+            .map { (String($0.key.dropFirst(prefix.count)), $0.value) }
             .sorted { ($1.1, $0.0) < ($0.1, $1.0) }
+    }
+
+    /// The rejections in words, those of shadow mode after them: `12 open, 3 bulkhead-full; shadow: 4 open`.
+    var rejectionText: String {
+        func list(_ reasons: [(reason: String, count: UInt64)]) -> String {
+            reasons.map { "\(Format.count($0.count)) \($0.reason)" }.joined(separator: ", ")
+        }
+        let shadow = shadowRejections.isEmpty ? "" : "in shadow mode, not enforced: " + list(shadowRejections)
+        return [list(rejections), shadow].filter { !$0.isEmpty }.joined(separator: "; ")
     }
 
     package var rejected: UInt64 { rejections.reduce(0) { $0 + $1.count } }

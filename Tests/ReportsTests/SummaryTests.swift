@@ -56,6 +56,14 @@ struct SummaryTests {
         #expect(timeline.totals(from: 1_000_000_000, to: 2_000_000_000)["calls"] == 5)
     }
 
+    @Test("what shadow mode would have rejected is told apart from what was rejected")
+    func shadow() {
+        let totals = PolicyTotals(["rejected.open": 1_200, "would_reject.bulkhead-full": 3, "would_reject.open": 7])
+        #expect(totals.rejected == 1_200)
+        #expect(totals.rejectionText == "1,200 open; in shadow mode, not enforced: 7 open, 3 bulkhead-full")
+        #expect(PolicyTotals().rejectionText.isEmpty)
+    }
+
     @Test("a breaker's states become spans that touch, and its openings are counted")
     func breaker() {
         let states = ["closed", "closed", "open", "open", "half-open", "open", "closed"]

@@ -229,7 +229,7 @@ extension HTMLReport {
         for policy in shown {
             let totals = policy.totals(from: summary.run.warmupNanoseconds)
             var rejected = HTMLTable.Cell(Format.count(totals.rejected), totals.rejected > 0 ? "warn" : "dim")
-            rejected.remark = totals.rejections.map { "\(Format.count($0.count)) \($0.reason)" }.joined(separator: ", ")
+            rejected.remark = totals.rejectionText
             table.add([
                 .init(policy.pipeline), .init(Format.count(totals["calls"])),
                 .init(Format.number(totals.amplification)),

@@ -120,10 +120,9 @@ extension TerminalReport {
         }
         page.table(table)
         for policy in shown {
-            let rejections = policy.totals(from: summary.run.warmupNanoseconds).rejections
+            let rejections = policy.totals(from: summary.run.warmupNanoseconds).rejectionText
             guard !rejections.isEmpty else { continue }
-            let reasons = rejections.map { "\(Format.count($0.count)) \($0.reason)" }.joined(separator: ", ")
-            page.paragraph("rejected by \(policy.pipeline): \(reasons)", .dim, indent: 4)
+            page.paragraph("rejected by \(policy.pipeline): \(rejections)", .dim, indent: 4)
         }
     }
 
