@@ -109,7 +109,7 @@ class Nginx:
             self.process.wait()
 
 
-def measure(command, core):
+def measure(command, core, accepted=(0,)):
     """Runs a command on one core; returns its output and its CPU seconds."""
     with tempfile.TemporaryFile() as output:
         child = subprocess.Popen(["taskset", "-c", str(core)] + command, stdout=output, stderr=subprocess.STDOUT)
@@ -117,7 +117,7 @@ def measure(command, core):
         child.returncode = os.waitstatus_to_exitcode(status)
         output.seek(0)
         text = output.read().decode(errors="replace")
-    if child.returncode != 0:
+    if child.returncode not in accepted:
         fail(f"{' '.join(command)} ended with {child.returncode}:\n{text}")
     return text, usage.ru_utime + usage.ru_stime
 
@@ -186,11 +186,13 @@ def lag(options, nginx):
     rows = []
     for _ in range(options.rounds):
         command, _ = seawall(options.seawall, url, options, ["--rate", str(options.rate)])
-        text, _ = measure(command, options.generator_core)
+        # 4: the generator found its own lateness too great; the figures then show how great.
+        text, _ = measure(command, options.generator_core, accepted=(0, 4))
         rows.append(json.loads(text))
     print(f"schedule lag at {options.rate}/s, {options.rounds} rounds of {options.seconds} s: median [min … max]")
     for name, key in (("p50", "scheduleLagP50Microseconds"), ("p99", "scheduleLagP99Microseconds")):
         print(f"  {name} {spread([row[key] for row in rows], lambda value: f'{value:.0f} µs')}")
+    print(f"  verdicts {', '.join(row['verdict'] for row in rows)}")
     print(f"  achieved {spread([row['completedPerSecond'] for row in rows], lambda value: f'{value:.1f}/s')}")
 
 
