@@ -47,6 +47,11 @@ package enum Format {
         return text
     }
 
+    /// A number of things: `1 connection`, `2 connections`.
+    static func count(_ number: UInt64, _ thing: String) -> String {
+        count(number) + " " + thing + (number == 1 ? "" : "s")
+    }
+
     /// Events a second: `299/s`, `12.5/s`.
     package static func rate(_ perSecond: Double?) -> String {
         guard let perSecond, perSecond.isFinite, perSecond >= 0 else { return missing }

@@ -54,7 +54,7 @@ struct HTMLReportTests {
         for title in [
             "Variants side by side", "p99 response time", "Goodput", "Response time during the fault, by percentile",
             "Response time, each variant on the same axes", "Requests ended a second, by outcome", "Circuit breakers",
-            "What the policies did, a second", "Schedule lag: how late the generator sent", "Requests in flight",
+            "What the policies did, a second", "Schedule lag: from due to sent", "Requests in flight",
             "Response time and service time by percentile", "What was run",
         ] {
             #expect(html.contains(title), "\(title)")

@@ -27,12 +27,12 @@ enum GeneratorChart {
                     + "p99 \(Format.duration(lag.percentile(99))), max \(Format.duration(lag.max))")
         }
         return Figure(
-            title: "Schedule lag: how late the generator sent",
+            title: "Schedule lag: from due to sent",
             keys: [
                 .init(name: "p50", label: "p50"), .init(name: "p99", label: "p99"), .init(name: "max", label: "max"),
             ],
             svg: plot.svg(label: "Schedule lag over time"),
-            caption: "Part of every response time. It waits for a connection, or for the generator itself.")
+            caption: "Part of every response time: waiting for a connection, or for a generator that is busy.")
     }
 
     static func inFlight(_ bins: TimeBins, _ frame: TimeFrame) -> Figure? {

@@ -2,25 +2,33 @@
 
 internal import Measurement
 
-/// What all charts over the time of a run share: the axis in seconds, the warm-up and the faults behind the marks.
+/// What all charts over the time of a run share: the axis in seconds, warm-up, drain and faults behind the marks.
 struct TimeFrame {
     var span: Double
     var warmup: Double
+    /// End of the plan; what lies beyond is the end of journeys that were under way.
+    var planned: Double
     var faults: [FaultWindow]
 
     init(_ run: RunRecord, span: Double) {
         self.span = span
         warmup = Swift.min(Double(run.warmupNanoseconds) / 1e9, span)
+        planned = Double(run.plannedNanoseconds) / 1e9
         faults = run.faults
     }
 
     var domain: ClosedRange<Double> { 0...Swift.max(span, 1) }
 
-    /// Draws warm-up and faults, and the seconds below. `isLabelled` false leaves the names to the chart below.
+    /// Draws warm-up, drain and faults, and the seconds below. `isLabelled` false leaves the names to the chart below.
     func draw(in plot: inout Plot, isLabelled: Bool = true, namesFaults: Bool = false) {
         if warmup > 0 {
             plot.band(
                 0, warmup, class: "warmup", label: namesFaults ? "warm-up" : nil, title: "warm-up: not measured")
+        }
+        if planned > 0, planned < span {
+            plot.band(
+                planned, span, class: "warmup", label: namesFaults ? "load over" : nil,
+                title: "after the plan: no new arrivals, journeys under way come to their end")
         }
         for fault in faults {
             let start = Double(fault.startNanoseconds) / 1e9

@@ -51,7 +51,7 @@ extension HTMLReport {
             tile(
                 "response p99", Format.duration(summary.total.response.p99),
                 "service \(Format.duration(summary.total.serviceP99))"),
-            tile("schedule lag p99", Format.duration(summary.scheduleLag.p99), "of the generator"),
+            tile("schedule lag p99", Format.duration(summary.scheduleLag.p99), "from due to sent"),
         ]
         return Markup.tag("div", ["class": "tiles"], tiles.joined(separator: "\n"))
     }
@@ -70,8 +70,9 @@ extension HTMLReport {
             + "\(Format.count(accounting.neverStarted)) never started"
             + (accounting.isBalanced ? " ✓" : " ✗ does not add up")
         let connections =
-            ", warm-up included · \(Format.count(accounting.connectionsOpened)) connections, "
-            + "\(Format.count(accounting.tlsHandshakes)) TLS handshakes, \(Format.count(accounting.tlsResumed)) resumed"
+            ", warm-up included · " + Format.count(accounting.connectionsOpened, "connection") + ", "
+            + Format.count(accounting.tlsHandshakes, "TLS handshake")
+            + ", \(Format.count(accounting.tlsResumed)) resumed"
         return Markup.text("p", ["class": accounting.isBalanced ? "dim" : "notice"], text + connections)
     }
 

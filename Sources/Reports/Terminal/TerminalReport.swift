@@ -92,7 +92,7 @@ package enum TerminalReport {
         let resumed = accounting.tlsResumed > 0 ? " (\(Format.count(accounting.tlsResumed)) resumed)" : ""
         page.field(
             "connections", Format.count(accounting.connectionsOpened), .plain,
-            "opened, \(Format.count(accounting.tlsHandshakes)) TLS handshakes" + resumed)
+            "opened, " + Format.count(accounting.tlsHandshakes, "TLS handshake") + resumed)
     }
 }
 
