@@ -65,7 +65,7 @@ extension ResiliencePipeline {
     }
 
     /// Breaker, bulkhead, attempt timeout and the operation.
-    @inlinable
+    @inlinable @inline(__always)
     func attempt<Success: Sendable, Failure: Error>(
         _ context: CallContext, at now: MonotonicInstant, _ classifier: Classifier<Success, Failure>,
         _ operation: @Sendable (CallContext) async throws(Failure) -> Success
@@ -111,7 +111,7 @@ extension ResiliencePipeline {
     }
 
     /// What the result of an attempt that was run means.
-    @inlinable
+    @inlinable @inline(__always)
     func judge<Success: Sendable, Failure: Error>(
         _ result: Result<Success, Failure>, isExpired: Bool, limit: Int64, _ context: CallContext,
         _ classifier: Classifier<Success, Failure>, end: MonotonicInstant
@@ -142,7 +142,7 @@ extension ResiliencePipeline {
         case cancelled(at: MonotonicInstant)
     }
 
-    @inlinable
+    @inlinable @inline(__always)
     func enterBulkhead(at now: MonotonicInstant, deadline: MonotonicInstant?) async -> Entry {
         switch bulkhead.admit() {
         case .admitted(let slot): return .admitted(slot, at: now)
@@ -190,7 +190,7 @@ extension ResiliencePipeline {
     /// Runs the operation, at most for `limit` nanoseconds.
     ///
     /// - Returns: Its result, and whether the time limit had passed before it came.
-    @inlinable
+    @inlinable @inline(__always)
     func runOperation<Success: Sendable, Failure: Error>(
         _ context: CallContext, from start: MonotonicInstant, limit: Int64,
         _ operation: @Sendable (CallContext) async throws(Failure) -> Success

@@ -44,7 +44,7 @@ extension ResiliencePipeline {
         }
     }
 
-    @inlinable
+    @inlinable @inline(__always)
     func callContext(_ idempotency: Idempotency, _ deadline: MonotonicInstant?) -> CallContext {
         var earliest = deadline
         if let outer = CallContext.current?.deadline { earliest = min(outer, earliest ?? outer) }
@@ -53,7 +53,7 @@ extension ResiliencePipeline {
 
     /// The whole call but the fallback. One flat loop instead of nested closures: with everything in sight the compiler
     /// keeps the call on the stack.
-    @inlinable
+    @inlinable @inline(__always)
     func run<Success: Sendable, Failure: Error>(
         _ initial: CallContext, _ classifier: Classifier<Success, Failure>,
         _ operation: @Sendable (CallContext) async throws(Failure) -> Success
