@@ -145,7 +145,7 @@ struct ConfigurationField<Options> {
             }
         case .null: break
         default:
-            if let field = fields.first(where: { $0.key == shorthand }) {
+            if let field = fields.first(where: { $0.key == shorthand }), !value.isList {
                 field.read(value, &options, place, &faults)
             } else {
                 faults.append(

@@ -10,6 +10,10 @@ public enum ConfigurationValue: Sendable, Equatable {
     case list([ConfigurationValue])
     case map(ConfigurationMap)
 
+    var isList: Bool {
+        if case .list = self { true } else { false }
+    }
+
     /// What a person would call this kind of value in an error message.
     public var kindName: String {
         switch self {

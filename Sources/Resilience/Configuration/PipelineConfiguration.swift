@@ -65,8 +65,15 @@ public struct PipelineConfiguration: Sendable, Equatable {
         fallback.mode = mode
         retry.mode = mode
         circuitBreaker.mode = mode
-        if bulkhead.options != nil { bulkhead.mode = mode }
-        if attemptTimeout.options != nil { attemptTimeout.mode = mode }
+        bulkhead.mode = mode
+        attemptTimeout.mode = mode
+        leaveUnconfigured()
+    }
+
+    /// After an edit that addresses everything: policies that were never configured and need to be stay switched off.
+    mutating func leaveUnconfigured() {
+        if bulkhead.options == nil { bulkhead.mode = .disabled }
+        if attemptTimeout.options == nil { attemptTimeout.mode = .disabled }
     }
 
     /// Everything that keeps the configuration from being used, with paths that start with `place`.

@@ -88,11 +88,13 @@ public struct PolicySet: Sendable, Equatable {
         var edited = self
         for entry in edits.entries.entries where entry.key == PolicyEdits.everything {
             edited.common.apply(entry.value, at: [entry.key], &faults)
+            edited.common.leaveUnconfigured()
             faults += edited.common.faults(at: [entry.key])
             for name in edited.named.keys.sorted() {
                 // Faults that the edit itself has were reported for `common` already.
                 var ignored: [ConfigurationFault] = []
                 edited.named[name, default: edited.common].apply(entry.value, at: [entry.key], &ignored)
+                edited.named[name, default: edited.common].leaveUnconfigured()
             }
         }
         for entry in edits.entries.entries where entry.key != PolicyEdits.everything {
