@@ -26,14 +26,27 @@ struct Collector {
     }
 
     private struct Second {
-        /// By step × outcomes + outcome.
-        var cells: [Int: Cell] = [:]
+        /// Position in `cells` of each step × outcomes + outcome; −1 for those that have not occurred. An array rather than a
+        /// dictionary: modifying a dictionary's value in place allocates, and this happens for every request.
+        var positions: [Int16]
+        var cells: [(key: Int, cell: Cell)] = []
         var lag = RecordingHistogram()
         var ended = [UInt64](repeating: 0, count: OutcomeIndex.allCases.count)
         var inFlight = 0
         var bytesReceived: UInt64 = 0
         var bytesSent: UInt64 = 0
         var isDirty = false
+
+        init(keys: Int) { positions = Array(repeating: -1, count: keys) }
+
+        /// Position of the cell with this key, which is made when it does not exist.
+        mutating func position(of key: Int) -> Int {
+            if positions[key] < 0 {
+                positions[key] = Int16(cells.count)
+                cells.append((key, Cell()))
+            }
+            return Int(positions[key])
+        }
     }
 
     private static let outcomes = OutcomeIndex.allCases.count
@@ -41,6 +54,7 @@ struct Collector {
 
     private let start: UInt64
     private let warmup: UInt64
+    private let keys: Int
     private var seconds: [Second] = []
     /// Requests that were not started: (step, intended). Their age is taken at the end.
     private var refused: [Int: RecordingHistogram] = [:]
@@ -55,8 +69,9 @@ struct Collector {
     private(set) var stalls = LatencyHistogram()
     private(set) var lastEnd: UInt64 = 0
 
-    init(start: UInt64, warmup: UInt64, workers: Int) {
+    init(start: UInt64, warmup: UInt64, workers: Int, steps: Int) {
         self.start = start
+        keys = steps * Self.outcomes
         self.warmup = warmup
         counters = Array(repeating: WorkerCounters(), count: workers)
         endedSeconds = Array(repeating: -1, count: workers)
@@ -96,11 +111,11 @@ struct Collector {
         }
         lastEnd = max(lastEnd, record.end)
         touch(number)
-        let key = Int(record.step) * Self.outcomes + Int(record.outcome.rawValue)
-        seconds[number].cells[key, default: Cell()].responseTime.record(record.end &- record.intended)
+        let position = seconds[number].position(of: Int(record.step) * Self.outcomes + Int(record.outcome.rawValue))
+        seconds[number].cells[position].cell.responseTime.record(record.end &- record.intended)
         seconds[number].isDirty = true
         if record.sent != 0 {
-            seconds[number].cells[key]?.serviceTime.record(record.end &- record.sent)
+            seconds[number].cells[position].cell.serviceTime.record(record.end &- record.sent)
             seconds[number].lag.record(record.sent &- record.intended)
         }
         if record.pickedUp != 0, intended >= warmup { pickUpLag.record(record.pickedUp &- record.intended) }
@@ -110,7 +125,7 @@ struct Collector {
     }
 
     private mutating func touch(_ second: Int) {
-        while seconds.count <= second { seconds.append(Second()) }
+        while seconds.count <= second { seconds.append(Second(keys: keys)) }
     }
 
     // MARK: Giving out
@@ -145,10 +160,11 @@ struct Collector {
 
     private mutating func settle(_ number: Int) {
         seconds[number].isDirty = false
-        for key in seconds[number].cells.keys {
+        for position in seconds[number].cells.indices {
+            let (key, cell) = seconds[number].cells[position]
             let outcome = OutcomeIndex.allCases[key % Self.outcomes].outcome
-            let sample = seconds[number].cells[key]?.sample(step: key / Self.outcomes, outcome: outcome)
-            seconds[number].cells[key] = Cell(settled: sample)
+            seconds[number].cells[position].cell = Cell(
+                settled: cell.sample(step: key / Self.outcomes, outcome: outcome))
         }
     }
 
@@ -158,10 +174,11 @@ struct Collector {
             for bucket in intended.snapshot().buckets {
                 let number = Int(bucket.range.lowerBound / Self.second)
                 touch(number)
-                let key = step * Self.outcomes + Int(OutcomeIndex.neverStarted.rawValue)
+                let position = seconds[number].position(
+                    of: step * Self.outcomes + Int(OutcomeIndex.neverStarted.rawValue))
                 let age = (end &- start) &- min(bucket.range.lowerBound, end &- start)
                 for _ in 0..<bucket.count {
-                    seconds[number].cells[key, default: Cell()].responseTime.record(age)
+                    seconds[number].cells[position].cell.responseTime.record(age)
                 }
                 let last = Int((end &- start) / Self.second)
                 touch(last)

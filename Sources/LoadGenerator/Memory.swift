@@ -84,12 +84,13 @@ struct RawBytes: BitwiseCopyable {
 /// A record keeps what it holds (buffers, generation) when it is released and reused. Not thread-safe: each worker has its own.
 final class Slab<Element: BitwiseCopyable> {
     private static var chunkBits: Int { 8 }
-    private var chunks: [UnsafeMutablePointer<Element>] = []
-    private var free: [Int32] = []
+    // Exclusivity unchecked at run time for the reasons given at `Worker`: no method here calls out.
+    @exclusivity(unchecked) private var chunks: [UnsafeMutablePointer<Element>] = []
+    @exclusivity(unchecked) private var free: [Int32] = []
     private let blank: Element
     /// Numbers below this one have been in use.
-    private(set) var count: Int32 = 0
-    private(set) var inUse = 0
+    @exclusivity(unchecked) private(set) var count: Int32 = 0
+    @exclusivity(unchecked) private(set) var inUse = 0
 
     init(blank: Element) { self.blank = blank }
 

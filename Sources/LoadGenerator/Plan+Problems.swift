@@ -5,6 +5,8 @@ extension Plan {
     package func problems() -> [String] {
         var problems: [String] = []
         if targets.isEmpty { problems.append("the plan has no target") }
+        let requests = journeys.reduce(0) { $0 + $1.steps.count }
+        if requests > 3_000 { problems.append("the journeys have \(requests) steps in all, more than 3000") }
         if sources.isEmpty { problems.append("the plan has no source of load") }
         if !(1...256).contains(workers) { problems.append("workers must be 1 to 256, not \(workers)") }
         if maxInFlight < 1 { problems.append("maxInFlight must be at least 1, not \(maxInFlight)") }
