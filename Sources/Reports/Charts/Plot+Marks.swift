@@ -70,16 +70,30 @@ extension Plot {
     }
 
     /// A cell of a heat map; `share` 0…1 is how dark it is.
-    mutating func cell(_ from: Double, _ to: Double, low: Double, high: Double, share: Double) {
-        let left = x(from)
-        draw(
-            Markup.tag(
-                "rect",
-                [
-                    "x": Markup.coordinate(left), "y": Markup.coordinate(y(high)),
-                    "width": Markup.coordinate(x(to) - left + 0.3), "height": Markup.coordinate(y(low) - y(high) + 0.3),
-                    "class": "heat", "fill-opacity": Format.fixed(Swift.min(1, Swift.max(0.06, share)), decimals: 2),
-                ]))
+    struct Cell {
+        var from: Double
+        var to: Double
+        var low: Double
+        var high: Double
+        var share: Double
+    }
+
+    /// A heat map in ten shades, each one shape: thousands of elements of their own would make a heavy page.
+    mutating func heat(_ cells: [Cell]) {
+        let shades = 10
+        var paths = [String](repeating: "", count: shades)
+        for cell in cells {
+            let (left, top) = (x(cell.from), y(cell.high))
+            // A little more than the cell, since exact edges would let the background shine through between neighbours.
+            let (width, height) = (x(cell.to) - left + 0.3, y(cell.low) - top + 0.3)
+            let shade = Swift.min(shades - 1, Swift.max(0, Int(cell.share * Double(shades))))
+            paths[shade] += "M\(Markup.coordinate(left)) \(Markup.coordinate(top))h\(Markup.coordinate(width))"
+            paths[shade] += "v\(Markup.coordinate(height))h\(Markup.coordinate(-width))z"
+        }
+        for (shade, path) in paths.enumerated() where !path.isEmpty {
+            let opacity = Format.fixed((Double(shade) + 0.7) / Double(shades), decimals: 2)
+            draw(Markup.tag("path", ["d": path, "class": "heat", "fill-opacity": opacity]))
+        }
     }
 
     /// An invisible column over the whole height that says its values when pointed at.

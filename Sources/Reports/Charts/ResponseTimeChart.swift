@@ -66,6 +66,7 @@ struct ResponseTimeChart {
     /// A cell per column and row; its darkness goes with the square root of its share, so that a thin tail stays visible.
     private func heat(_ bins: TimeBins, _ plot: inout Plot) {
         let edges = (0...Self.heatRows).map { plot.y.value(at: Double($0) / Double(Self.heatRows)) }
+        var cells: [Plot.Cell] = []
         for bin in bins.bins where !bin.successes.isEmpty {
             var counts = [UInt64](repeating: 0, count: Self.heatRows)
             for bucket in bin.successes.buckets {
@@ -74,8 +75,9 @@ struct ResponseTimeChart {
             }
             for (row, count) in counts.enumerated() where count > 0 {
                 let share = (Double(count) / Double(bin.successes.count)).squareRoot()
-                plot.cell(bin.start, bin.end, low: edges[row], high: edges[row + 1], share: share)
+                cells.append(.init(from: bin.start, to: bin.end, low: edges[row], high: edges[row + 1], share: share))
             }
         }
+        plot.heat(cells)
     }
 }
