@@ -43,7 +43,7 @@ enum StyleSheet {
         table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; font-size: 14px; }
         th, td { text-align: right; padding: 6px 12px; white-space: nowrap; position: relative; }
         th { color: var(--soft); font-weight: 500; font-size: 12.5px; border-bottom: 1px solid var(--rule); }
-        th.text, td.text { text-align: left; white-space: normal; overflow-wrap: anywhere; }
+        th.text, td.text { text-align: left; white-space: normal; overflow-wrap: anywhere; min-width: 9em; }
         tbody tr + tr td { border-top: 1px solid var(--grid); } td.strong, tr.sum td { font-weight: 650; }
         td small { font-size: 12px; margin-left: 4px; } .bar { position: absolute; right: 12px; bottom: 2px; height: 2px; border-radius: 1px;
           background: var(--heat); opacity: .7; }
@@ -96,6 +96,9 @@ enum StyleSheet {
         .c-rejected { stroke: var(--red); } .c-fallbacks { stroke: var(--green); stroke-dasharray: 7 4; }
         .c-retries { stroke: var(--blue); stroke-dasharray: 12 3 2 3; } .c-timeouts { stroke: var(--purple);
           stroke-dasharray: 2 3; }
+        @media screen and (max-width: 700px) { main { padding: 18px 12px 40px; } figure { overflow-x: auto; }
+          figure > svg, figure > div > svg { min-width: 640px; } .multiples figure > svg { min-width: 0; }
+          .multiples { grid-template-columns: 1fr; } .legend { margin-left: 0; } }
         @media print { :root { --ground: #fff; --card: #fff; --ink: #000; --soft: #444; --rule: #bbb; --grid: #ddd; }
           main { max-width: none; padding: 0; } nav, .toggle { display: none; } section { break-before: page; }
           tr { break-inside: avoid; } * { print-color-adjust: exact; -webkit-print-color-adjust: exact; } }
