@@ -26,6 +26,8 @@ public struct Rejection: Error, Sendable, Hashable {
         case deadlineTooShort
         /// The retry budget is used up. Such a call ends with its last real error; the reason only appears in counters.
         case budgetExhausted
+        /// As many calls are under way as an adaptive limit allows.
+        case limitReached
 
         /// The short name in metrics, snapshots and logs.
         public var label: String {
@@ -40,6 +42,7 @@ public struct Rejection: Error, Sendable, Hashable {
             case .shed: "shed"
             case .deadlineTooShort: "deadline"
             case .budgetExhausted: "budget"
+            case .limitReached: "limit"
             }
         }
     }

@@ -40,8 +40,8 @@ public struct PipelineCounters: Sendable, Equatable {
     public internal(set) var fallbacks: UInt64 = 0
     /// Results that came after the breaker's state had changed.
     public internal(set) var lateResults: UInt64 = 0
-    private var rejected = InlineArray<10, UInt64>(repeating: 0)
-    private var wouldReject = InlineArray<10, UInt64>(repeating: 0)
+    private var rejected = InlineArray<11, UInt64>(repeating: 0)
+    private var wouldReject = InlineArray<11, UInt64>(repeating: 0)
 
     /// Attempts that were refused for the reason.
     public func rejections(_ reason: Rejection.Reason) -> UInt64 {

@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: Apache-2.0
+
+extension AdaptiveLimit {
+    /// What a call carries until its result is known.
+    struct Ticket: Sendable, Equatable {
+        /// When it was admitted, in nanoseconds.
+        var start: Int64
+        /// The calls under way then, with this one.
+        var inFlight: Int
+    }
+
+    /// What a call's end says about the callee's load.
+    public enum Outcome: UInt8, Sendable, Hashable, CaseIterable {
+        /// The call was served: its duration is a sample.
+        case completed
+        /// The call ran into a time-out or the callee refused it: the limit shrinks.
+        case dropped
+        /// Says nothing: a quick failure, a call that the caller gave up. Only its slot is given back.
+        case ignored
+    }
+
+    /// The limit without lock and clock: a value that is told the time, in nanoseconds.
+    ///
+    /// Calls end in windows; each window moves the algorithm once. With a probe, the limit is now and then held down
+    /// for a moment: calls that started before that moment, and calls that started during it but end after it, say
+    /// nothing about the load that is then measured, and are disregarded.
+    struct StateMachine: Sendable {
+        private enum Probe: Sendable {
+            case off
+            case due(Int64)
+            case running(until: Int64, samples: [Int64])
+        }
+
+        private(set) var options: AdaptiveLimitOptions
+        private(set) var algorithm: any LimitAlgorithm
+        private(set) var inFlight = 0
+        private var window = SampleWindow()
+        private var probe = Probe.off
+        /// Calls that started earlier are no samples.
+        private var epoch = Int64.min
+        private var random: SplitMix64
+
+        /// - Parameter algorithm: One of the caller's own, instead of the one that the options name.
+        init(options: AdaptiveLimitOptions, algorithm: (any LimitAlgorithm)? = nil, seed: UInt64, at now: Int64) {
+            self.options = options
+            self.algorithm = algorithm ?? options.makeAlgorithm()
+            random = SplitMix64(seed: seed)
+            scheduleProbe(after: now)
+        }
+
+        /// The calls that may be under way now: during a probe fewer, never more than the algorithm's limit.
+        var limit: Int {
+            if case .running = probe, let held = options.probe?.limit { return min(held, algorithm.limit) }
+            return algorithm.limit
+        }
+
+        var isProbing: Bool {
+            if case .running = probe { true } else { false }
+        }
+
+        /// Asks for a slot; nil when the limit is reached.
+        mutating func acquire(at now: Int64) -> Ticket? {
+            moveProbe(to: now)
+            if inFlight >= limit { return nil }
+            inFlight += 1
+            return Ticket(start: now, inFlight: inFlight)
+        }
+
+        /// Takes a slot whatever the limit. No probes are made: nothing could be held down for them.
+        mutating func observe(at now: Int64) -> (ticket: Ticket, wouldRefuse: Bool) {
+            cancelProbe(at: now)
+            let wouldRefuse = inFlight >= algorithm.limit
+            inFlight += 1
+            return (Ticket(start: now, inFlight: inFlight), wouldRefuse)
+        }
+
+        /// Gives a slot back.
+        ///
+        /// - Returns: The limits before and after, when they differ.
+        mutating func finish(_ ticket: Ticket, _ outcome: Outcome, at now: Int64) -> (from: Int, to: Int)? {
+            inFlight -= 1
+            moveProbe(to: now)
+            if outcome == .ignored || ticket.start < epoch { return nil }
+            let roundTrip = outcome == .completed ? max(1, now.subtractingSaturated(ticket.start)) : nil
+            if case .running(let until, var samples) = probe {
+                if let roundTrip { samples.append(roundTrip) }
+                probe = .running(until: until, samples: samples)
+                if samples.count >= options.probe?.samples ?? 0 { finishProbe(at: now) }
+                return nil
+            }
+            let sample = window.add(
+                roundTrip, inFlight: ticket.inFlight, at: now, duration: options.window.nanosecondsSaturated,
+                minimum: options.minimumCalls)
+            guard let sample else { return nil }
+            let before = algorithm.limit
+            algorithm.update(sample)
+            return algorithm.limit == before ? nil : (before, algorithm.limit)
+        }
+
+        /// Takes new options. The limit and, with the same algorithm, everything that it has learnt stay; calls under
+        /// way keep their slots.
+        mutating func configure(_ new: AdaptiveLimitOptions, at now: Int64) {
+            let old = options
+            options = new
+            if new.algorithm == old.algorithm {
+                algorithm.configure(new.bounds)
+            } else {
+                algorithm = new.makeAlgorithm(startingAt: algorithm.limit)
+            }
+            if new.probe != old.probe || new.algorithm != old.algorithm {
+                probe = .off
+                epoch = now
+                window = SampleWindow()
+                scheduleProbe(after: now)
+            }
+        }
+
+        private mutating func scheduleProbe(after now: Int64) {
+            guard options.algorithm == .vegas, let probe = options.probe else { return self.probe = .off }
+            // Spread, so that many callers of one callee don't probe together.
+            let interval = Double(probe.interval.nanosecondsSaturated) * (1 + 0.15 * random.unit())
+            self.probe = .due(now.addingSaturated(Int64(interval)))
+        }
+
+        private mutating func moveProbe(to now: Int64) {
+            switch probe {
+            case .due(let start) where now >= start:
+                let longest = options.probe?.maximumDuration.nanosecondsSaturated ?? 0
+                probe = .running(until: now.addingSaturated(longest), samples: [])
+                epoch = now
+                window = SampleWindow()
+            case .running(let until, _) where now >= until: finishProbe(at: now)
+            default: break
+            }
+        }
+
+        /// Ends a probe with the median of what it has measured; a probe that measured nothing changes nothing.
+        private mutating func finishProbe(at now: Int64) {
+            if case .running(_, let samples) = probe, !samples.isEmpty {
+                algorithm.rebase(roundTripNanoseconds: samples.sorted()[samples.count / 2])
+            }
+            epoch = now
+            scheduleProbe(after: now)
+        }
+
+        private mutating func cancelProbe(at now: Int64) {
+            switch probe {
+            case .running:
+                epoch = now
+                scheduleProbe(after: now)
+            case .due(let start) where now >= start: scheduleProbe(after: now)
+            default: break
+            }
+        }
+    }
+}
