@@ -51,7 +51,8 @@ func command(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
 
 /// The tests of the module with the name before `Tests`.
 func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
-    .testTarget(name: name + "Tests", dependencies: [.init(stringLiteral: name)] + dependencies, swiftSettings: settings)
+    .testTarget(
+        name: name + "Tests", dependencies: [.init(stringLiteral: name)] + dependencies, swiftSettings: settings)
 }
 
 /// What every service of the social network is made of.
@@ -114,7 +115,10 @@ let package = Package(
         module("Reports", ["Measurement"]),
         module(
             "SeawallCommands",
-            ["Resilience", "Scenarios", "LoadGenerator", "FaultInjection", "Measurement", "Experiments", "Reports", arguments]),
+            [
+                "Resilience", "Scenarios", "LoadGenerator", "FaultInjection", "Measurement", "Experiments", "Reports",
+                arguments,
+            ]),
 
         command("seawall", ["SeawallCommands"]),
         command("user-service", ["ServiceKit", "UserService"]),
@@ -124,6 +128,12 @@ let package = Package(
         .target(
             name: "TestSupport", dependencies: ["Resilience"], path: "Tests/TestSupport", swiftSettings: settings),
         .target(name: "CTestServer", dependencies: ["COpenSSL"], path: "Tests/CTestServer"),
+        .target(
+            name: "SocialTesting",
+            dependencies: [
+                "Resilience", "ServiceKit", "TestSupport", hummingbird, hummingbirdTesting, httpTypes, nioCore, logging,
+                lifecycle,
+            ], path: "Tests/SocialTesting", swiftSettings: settings),
         tests("Resilience", ["TestSupport", metricsTestKit]),
         tests("Measurement", ["TestSupport", histogram]),
         tests("FaultInjection", ["TestSupport", nioCore, nioPosix]),
@@ -131,8 +141,22 @@ let package = Package(
         tests("LoadGenerator", ["CTestServer", "Measurement", "COpenSSL"]),
         tests("ServiceKit", ["TestSupport", hummingbirdTesting, httpClient, grdb, logging]),
         tests("UserService", ["TestSupport", hummingbirdTesting]),
-        tests("PostService", ["TestSupport", "ServiceKit", hummingbird, hummingbirdTesting, httpTypes, grdb, logging]),
-        tests("CommentService", ["TestSupport", "ServiceKit", hummingbird, hummingbirdTesting, httpTypes, grdb, logging]),
+        tests(
+            "PostService",
+            [
+                "TestSupport", "SocialTesting", "ServiceKit", hummingbird, hummingbirdTesting, httpTypes, nioCore, grdb,
+                logging,
+            ]),
+        tests(
+            "CommentService",
+            [
+                "TestSupport", "SocialTesting", "ServiceKit", hummingbird, hummingbirdTesting, httpTypes, nioCore, grdb,
+                logging,
+            ]),
+        .testTarget(
+            name: "SocialNetworkTests",
+            dependencies: ["TestSupport", "ServiceKit", "Experiments", httpTypes, nioCore, nioTLS],
+            swiftSettings: settings),
         tests("Experiments", ["TestSupport"]),
         tests("Reports", ["TestSupport", "Measurement"]),
         tests("SeawallCommands", ["TestSupport"]),
