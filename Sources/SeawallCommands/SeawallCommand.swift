@@ -15,7 +15,7 @@ package struct SeawallCommand: AsyncParsableCommand {
             started, 4 the measurement is invalid, 64 the command line is wrong, 130 stopped by Ctrl-C.
             """,
         version: version,
-        subcommands: [Validate.self, Report.self, Bench.self, FaultProxy.self])
+        subcommands: [Run.self, Validate.self, Report.self, Up.self, Policies.self, Bench.self, FaultProxy.self])
 
     package init() {}
 

@@ -21,6 +21,8 @@ package actor RunningNetwork {
         /// First of three ports for the services and three for their admin ports; 0 picks free ones.
         package var basePort = 0
         package var passwordHashing = "bench"
+        /// Of the fault proxy's random choices.
+        package var seed: UInt64 = 1
         package var tokenLifetime = "24h"
         package var startLimit: Duration = .seconds(30)
 
@@ -185,7 +187,7 @@ extension RunningNetwork {
     private func startProxy() async throws {
         let started = try await ServiceProcess.start(
             name: "fault-proxy", path: configuration.executables.path(of: "seawall"),
-            arguments: ["fault-proxy", "--port", "0"], environment: [:],
+            arguments: ["fault-proxy", "--port", "0", "--seed", "\(configuration.seed)"], environment: [:],
             logFile: "\(configuration.logDirectory)/fault-proxy.log", limit: configuration.startLimit)
         watch(started.process)
         proxy = started

@@ -28,6 +28,7 @@ struct SocialLab: Sendable {
         try work.copy("seed", to: data)
         defer { work.remove(data) }
         var configuration = configuration(data: data, log: variant.name)
+        configuration.seed = scenario.seed
         for case .edge(let from, let to) in scenario.faults.map(\.location) {
             configuration.proxiedEdges.insert(Edge(from: from, to: to))
         }

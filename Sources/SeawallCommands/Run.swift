@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import ArgumentParser
+internal import Experiments
+internal import Foundation
+internal import Measurement
+internal import Reports
+internal import Scenarios
+
+/// `seawall run`: plays a scenario under its variants and reports what happened.
+package struct Run: AsyncParsableCommand {
+    package static let configuration = CommandConfiguration(
+        commandName: "run",
+        abstract: "Play a scenario script and report what happened.",
+        discussion: """
+            Starts the system, seeds it, plays the load and the faults under each variant and stops everything again. \
+            Ctrl-C ends the load, and what was measured is still reported; a second Ctrl-C ends at once.
+
+            Exit codes: 0 passed, 1 a threshold was missed, 2 the script is wrong, 3 the system could not be reached, \
+            started or kept alive, or the results could not be written, 4 the measurement is invalid, 130 stopped by Ctrl-C.
+            """)
+
+    @Argument(help: "Scenario script.", completion: .file(extensions: ["yaml", "yml"]))
+    var scenario: String
+
+    @Option(name: .customLong("variant"), help: "Play this variant only; may be repeated.")
+    var variants: [String] = []
+
+    @Option(help: "Folder for the results (default: results/<time>-<scenario>).", completion: .directory)
+    var out: String?
+
+    @Option(help: "Seed of all randomness, in place of the script's.")
+    var seed: UInt64?
+
+    package init() {}
+
+    package func run() async throws {
+        let scenario = try loadScenario()
+        let folder = ResultsFolder(out ?? ResultsFolder.defaultPath(for: scenario.name, at: Date()))
+        do {
+            let experiment = try Experiment(
+                scenario: scenario, variants: variants, executables: .find(), directory: folder.path,
+                version: SeawallCommand.version)
+            try folder.make()
+            let display = RunDisplay(
+                warmup: scenario.load.map(\.warmup).max() ?? .zero, showsVariants: scenario.variants.count > 1)
+            // Cancelled by the first Ctrl-C; awaited below.
+            let task = Task { try await experiment.run { display.show($0) } }
+            Interruption.install { _ in
+                display.finish()
+                Console.note("stopping; what was measured will be reported (Ctrl-C again ends at once)")
+                task.cancel()
+            }
+            defer { display.finish() }
+            let result = try await task.value
+            display.finish()
+            try report(result.record, folder)
+            try judge(result)
+        } catch let error as ExperimentError {
+            folder.removeIfEmpty()
+            throw CommandFailure(error)
+        } catch is CancellationError {
+            folder.removeIfEmpty()
+            throw CommandFailure.interruption("stopped before anything was measured")
+        }
+    }
+
+    private func loadScenario() throws -> Scenario {
+        do {
+            var scenario = try Scenario.load(path: scenario)
+            if let seed { scenario.seed = seed }
+            return scenario
+        } catch {
+            Console.note(error.description)
+            let count = error.faults.count
+            throw CommandFailure(
+                .script, count == 1 ? "1 mistake; nothing was started" : "\(count) mistakes; nothing was started")
+        }
+    }
+
+    /// Prints the tables and writes the files. The tables come first: they are there even if nothing can be written.
+    private func report(_ record: ExperimentRecord, _ folder: ResultsFolder) throws {
+        print(TerminalReport.render(record, style: .standardOutput))
+        do {
+            try RunFile.write(record, toDirectory: folder.path)
+            _ = try ReportWriter.write(record, toDirectory: folder.path)
+            Console.note("results: \(folder.path)")
+        } catch {
+            var message = error.message
+            let spare = "\(FileManager.default.temporaryDirectory.path)/seawall-results-\(getpid())"
+            if (try? RunFile.write(record, toDirectory: spare)) != nil {
+                message += "\nthe record was kept in \(spare)/\(RunFile.name); `seawall report \(spare)` draws it"
+            }
+            throw CommandFailure(.system, message)
+        }
+    }
+
+    /// Turns what was measured into the exit code: what kept the experiment from its end counts before what it found.
+    private func judge(_ result: Experiment.Result) throws {
+        if let failure = result.failure { throw CommandFailure(failure) }
+        if result.record.interruption != nil {
+            throw CommandFailure.interruption("stopped; what was measured is above")
+        }
+        let invalid = result.record.runs.filter { $0.generator.verdict == .invalid || !$0.accounting.isBalanced }
+        if !invalid.isEmpty {
+            throw CommandFailure(
+                .measurement, "the measurement is invalid: the load generator could not keep its schedule")
+        }
+        let missed = result.record.runs.flatMap(\.thresholds).filter { !$0.passed }.count
+        if missed > 0 {
+            throw CommandFailure(.thresholdMissed, missed == 1 ? "1 threshold missed" : "\(missed) thresholds missed")
+        }
+    }
+}
