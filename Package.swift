@@ -91,7 +91,7 @@ let package = Package(
         .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
         .target(name: "CLinux"),
 
-        module("Resilience", [logging, metrics]),
+        module("Resilience", [logging, metrics, coreMetrics]),
         module("Measurement", []),
         module("FaultInjection", [nioCore, nioPosix, nioHTTP1]),
         module("Scenarios", ["Resilience", "FaultInjection", yams]),

@@ -147,7 +147,7 @@ struct ConfigurationTests {
             ),
             (
                 ["a": ["retry": [1, 2]]],
-                "a: retry: expected a mapping, not a list (allowed: attempts, backoff, budget, max-retry-after)"
+                "a: retry: expected a mapping, not a list (allowed: attempts, backoff, budget, max-retry-after, mode)"
             ),
             ("enforced", "expected a mapping from pipeline to policies, not \"enforced\""),
         ] as [(ConfigurationValue, String)])

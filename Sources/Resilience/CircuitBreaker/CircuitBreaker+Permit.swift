@@ -5,22 +5,25 @@ extension CircuitBreaker {
     ///
     /// Use it up with `succeed`, `fail` or `ignore`. A permit that is dropped counts as abandoned: a probe's slot becomes free and nothing is recorded.
     public struct Permit: ~Copyable, Sendable {
-        private let breaker: CircuitBreaker
-        private let ticket: Ticket
-        private let start: MonotonicInstant
-        private var isFinished = false
+        @usableFromInline let breaker: CircuitBreaker
+        @usableFromInline let ticket: Ticket
+        @usableFromInline let start: MonotonicInstant
+        @usableFromInline var isFinished = false
 
-        fileprivate init(breaker: CircuitBreaker, ticket: Ticket, start: MonotonicInstant) {
+        @inlinable
+        init(breaker: CircuitBreaker, ticket: Ticket, start: MonotonicInstant) {
             self.breaker = breaker
             self.ticket = ticket
             self.start = start
         }
 
+        @inlinable
         deinit {
             if !isFinished { breaker.abandon(ticket) }
         }
 
         /// The call succeeded now.
+        @inlinable
         public consuming func succeed() {
             finish(.success, retryAfter: nil)
         }
@@ -28,21 +31,25 @@ extension CircuitBreaker {
         /// The call failed now.
         ///
         /// - Parameter retryAfter: How long the callee asked to be left alone.
+        @inlinable
         public consuming func fail(retryAfter: Duration? = nil) {
             finish(.failure, retryAfter: retryAfter)
         }
 
         /// The call ended with a verdict of one's own.
+        @inlinable
         public consuming func end(_ verdict: Verdict, retryAfter: Duration? = nil) {
             finish(verdict, retryAfter: retryAfter)
         }
 
         /// The result says nothing about the callee.
+        @inlinable
         public consuming func ignore() {
             finish(.ignore, retryAfter: nil)
         }
 
-        private mutating func finish(_ verdict: Verdict, retryAfter: Duration?) {
+        @inlinable
+        mutating func finish(_ verdict: Verdict, retryAfter: Duration?) {
             isFinished = true
             let now = breaker.time.now()
             let duration = max(0, now.nanoseconds - start.nanoseconds)
@@ -53,6 +60,7 @@ extension CircuitBreaker {
     /// Asks for one call.
     ///
     /// - Throws: The refusal, a trivial value: nothing is allocated.
+    @inlinable
     public func acquire() throws(Rejection) -> Permit {
         let now = time.now()
         guard isActive else { return Permit(breaker: self, ticket: .none, start: now) }

@@ -97,6 +97,20 @@ extension CircuitBreaker {
             }
         }
 
+        /// The usual case of `record`: a success that was not slow, in the closed state, that can't trip a rule.
+        ///
+        /// Such a result lowers every rate, so it only matters when it completes the minimum of calls, or when older results
+        /// leave the window with it.
+        ///
+        /// - Returns: False, with nothing changed, when the whole way has to be gone.
+        mutating func recordQuickSuccess(_ ticket: Ticket, duration: Int64, at now: Int64) -> Bool {
+            guard ticket.generation == generation, state == .closed, duration <= limits.slowNanoseconds,
+                window.addQuickSuccess(at: now, unlessCallsReach: limits.minimumCalls)
+            else { return false }
+            consecutiveFailures = 0
+            return true
+        }
+
         /// Gives a ticket back without a result: a probe's slot becomes free, anything else is unchanged.
         mutating func abandon(_ ticket: Ticket) {
             if ticket.generation == generation, state == .halfOpen { probes.underWay -= 1 }

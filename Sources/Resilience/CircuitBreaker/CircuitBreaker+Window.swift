@@ -52,6 +52,11 @@ extension CircuitBreaker {
             if isTime { time.add(tally, at: now) } else { count.add(tally) }
         }
 
+        /// Adds a success that was not slow, if that can't raise a rate and does not complete a number of calls.
+        mutating func addQuickSuccess(at now: Int64, unlessCallsReach minimum: Int) -> Bool {
+            isTime && time.addQuickSuccess(at: now, unlessCallsReach: minimum)
+        }
+
         /// The calls in the window; those that have left it by `now` are gone.
         mutating func total(at now: Int64) -> Tally {
             if !isTime { return count.total }
@@ -87,6 +92,13 @@ extension CircuitBreaker {
             roll(to: now)
             total += tally
             buckets[newest] += tally
+        }
+
+        mutating func addQuickSuccess(at now: Int64, unlessCallsReach minimum: Int) -> Bool {
+            if now >= end || Int(total.calls) &+ 1 == minimum { return false }
+            total.calls &+= 1
+            buckets[newest].calls &+= 1
+            return true
         }
 
         /// Drops the buckets that have left the window. A clock that goes backwards drops nothing: the newest bucket stays.

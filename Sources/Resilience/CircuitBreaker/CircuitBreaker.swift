@@ -14,7 +14,7 @@ public final class CircuitBreaker: Sendable {
         /// False when the call only passed because the breaker was not enforced: its result is not the machine's business.
         @usableFromInline var isAdmitted = true
 
-        @usableFromInline static let none = Ticket(generation: 0, isAdmitted: false)
+        @usableFromInline static var none: Ticket { Ticket(generation: 0, isAdmitted: false) }
 
         init(generation: UInt32, isAdmitted: Bool = true) {
             self.generation = generation
@@ -34,10 +34,10 @@ public final class CircuitBreaker: Sendable {
     }
 
     private let core: Mutex<Core>
-    /// The mode once more, for the question whether there is anything to do at all.
-    private let active: Atomic<Bool>
+    /// What callers have to know most of the time, readable without the lock: see `Gate`.
+    private let gate: Atomic<UInt64>
     private let listener: PolicyListener<CircuitBreakerEvent>
-    let time: TimeSource
+    @usableFromInline let time: TimeSource
 
     /// Makes a closed breaker.
     ///
@@ -56,15 +56,42 @@ public final class CircuitBreaker: Sendable {
         listener: PolicyListener<CircuitBreakerEvent>
     ) {
         core = Mutex(Core(machine: StateMachine(options: options, seed: seed), mode: mode))
-        active = Atomic(mode != .disabled)
+        gate = Atomic(Gate(mode: mode, state: .closed, generation: 0).word)
         self.listener = listener
         self.time = time
+    }
+
+    /// The breaker's answer in one word: disabled, everybody may pass under this generation, or ask under the lock.
+    ///
+    /// It is written under the lock whenever mode or state change. A caller that reads it just before a change is
+    /// admitted under the old generation, as if it had come just before.
+    @usableFromInline
+    struct Gate: Sendable {
+        @usableFromInline let word: UInt64
+
+        init(mode: PolicyMode, state: State, generation: UInt32) {
+            let kind: UInt64 =
+                switch mode {
+                case .disabled: 0
+                case .enforced, .shadow, .forcedClosed: state == .closed ? 1 : 2
+                case .forcedOpen: 2
+                }
+            word = UInt64(generation) << 2 | kind
+        }
+
+        init(word: UInt64) {
+            self.word = word
+        }
+
+        @usableFromInline var isActive: Bool { word & 3 != 0 }
+        var isOpenToAll: Bool { word & 3 == 1 }
+        var generation: UInt32 { UInt32(truncatingIfNeeded: word >> 2) }
     }
 
     /// Whether calls have to ask at all.
     @usableFromInline
     var isActive: Bool {
-        active.load(ordering: .relaxed)
+        gate.load(ordering: .relaxed) & 3 != 0
     }
 
     /// Takes new settings; state, window and open time stay.
@@ -72,19 +99,28 @@ public final class CircuitBreaker: Sendable {
         core.withLock {
             if $0.machine.options != options { $0.machine.configure(options) }
             $0.mode = mode
+            updateGate($0)
         }
-        active.store(mode != .disabled, ordering: .relaxed)
+    }
+
+    /// Called under the lock.
+    private func updateGate(_ core: borrowing Core) {
+        let new = Gate(mode: core.mode, state: core.machine.state, generation: core.machine.generation)
+        gate.store(new.word, ordering: .releasing)
     }
 
     /// Whether a call may be made now.
     @usableFromInline
     func admit(at now: MonotonicInstant) -> Admission {
+        let gate = Gate(word: gate.load(ordering: .acquiring))
+        return gate.isOpenToAll ? .admitted(Ticket(generation: gate.generation)) : admitSlowly(at: now)
+    }
+
+    private func admitSlowly(at now: MonotonicInstant) -> Admission {
         let (result, transition, wouldRefuse) = core.withLock { core -> (Admission, Transition?, Rejection.Reason?) in
-            if core.mode == .enforced {
-                let (admission, transition) = core.machine.acquire(at: now.nanoseconds)
-                return (admission, transition, nil)
-            }
-            return core.admitUnenforced(at: now.nanoseconds)
+            let answer = core.admit(at: now.nanoseconds)
+            if answer.1 != nil { updateGate(core) }
+            return answer
         }
         if let transition { report(transition) }
         if case .refused(let rejection) = result { listener.report(.rejected(rejection.reason, shadow: false)) }
@@ -98,9 +134,21 @@ public final class CircuitBreaker: Sendable {
         _ ticket: Ticket, _ verdict: Verdict, duration: Int64, retryAfter: Duration?, at now: MonotonicInstant
     ) {
         if !ticket.isAdmitted { return }
+        let isQuick = core.withLock {
+            verdict == .success && $0.machine.recordQuickSuccess(ticket, duration: duration, at: now.nanoseconds)
+        }
+        if !isQuick { recordSlowly(ticket, verdict, duration: duration, retryAfter: retryAfter, at: now) }
+    }
+
+    private func recordSlowly(
+        _ ticket: Ticket, _ verdict: Verdict, duration: Int64, retryAfter: Duration?, at now: MonotonicInstant
+    ) {
         let retryNanoseconds = retryAfter?.nanosecondsSaturated ?? 0
-        let (transition, isLate) = core.withLock {
-            $0.machine.record(ticket, verdict, duration: duration, retryAfter: retryNanoseconds, at: now.nanoseconds)
+        let (transition, isLate) = core.withLock { core in
+            let result = core.machine.record(
+                ticket, verdict, duration: duration, retryAfter: retryNanoseconds, at: now.nanoseconds)
+            if result.transition != nil { updateGate(core) }
+            return result
         }
         if let transition { report(transition) }
         if isLate { listener.report(.lateResult) }
@@ -115,7 +163,12 @@ public final class CircuitBreaker: Sendable {
     /// Closes the breaker and forgets its window.
     public func reset() {
         let now = time.now().nanoseconds
-        if let transition = core.withLock({ $0.machine.reset(at: now) }) { report(transition) }
+        let transition = core.withLock { core in
+            let transition = core.machine.reset(at: now)
+            updateGate(core)
+            return transition
+        }
+        if let transition { report(transition) }
     }
 
     private func report(_ transition: Transition) {
@@ -149,15 +202,22 @@ public final class CircuitBreaker: Sendable {
 }
 
 extension CircuitBreaker.Core {
-    /// The modes in which the breaker doesn't act. The machine goes on seeing exactly the calls that it would have admitted, so that
-    /// it stands where it would stand, and enforcing it again needs no cold start.
-    fileprivate mutating func admitUnenforced(
+    /// The answer to a call, a transition that it caused, and why it would have been refused in shadow mode.
+    fileprivate mutating func admit(
         at now: Int64
     ) -> (CircuitBreaker.Admission, CircuitBreaker.Transition?, Rejection.Reason?) {
-        if mode == .forcedOpen { return (.refused(Rejection(.forcedOpen)), nil, nil) }
-        if mode == .disabled { return (.admitted(.none), nil, nil) }
-        let (admission, transition) = machine.acquire(at: now)
-        guard case .refused(let rejection) = admission else { return (admission, transition, nil) }
-        return (.admitted(.none), transition, mode == .shadow ? rejection.reason : nil)
+        switch mode {
+        case .disabled: return (.admitted(.none), nil, nil)
+        case .forcedOpen: return (.refused(Rejection(.forcedOpen)), nil, nil)
+        case .enforced:
+            let (admission, transition) = machine.acquire(at: now)
+            return (admission, transition, nil)
+        case .shadow, .forcedClosed:
+            // The machine goes on seeing exactly the calls that it would have admitted, so that it stands where it would
+            // stand, and enforcing it again needs no cold start.
+            let (admission, transition) = machine.acquire(at: now)
+            guard case .refused(let rejection) = admission else { return (admission, transition, nil) }
+            return (.admitted(.none), transition, mode == .shadow ? rejection.reason : nil)
+        }
     }
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import CoreMetrics
 internal import Metrics
 
 /// The swift-metrics handles of one pipeline, made once: looking a handle up by its label takes a lock in most backends.
@@ -7,8 +8,12 @@ internal import Metrics
 /// They belong to the metrics system that is bootstrapped when the pipeline is made.
 struct PipelineMetrics: Sendable {
     private let name: String
+    /// The handles of the usual call by themselves: taking them out of the arrays costs two reference counts each.
+    private let successes: Counter
+    private let successDuration: Timer
     private let calls: [Counter]
     private let durations: [Timer]
+    private let factory: any MetricsFactory
     private let attempts: Counter
     private let retries: Counter
     private let timeouts: Counter
@@ -30,6 +35,9 @@ struct PipelineMetrics: Sendable {
         durations = CallOutcome.allCases.map {
             Timer(label: "resilience_call_duration_seconds", dimensions: common + [("outcome", $0.label)])
         }
+        successes = calls[Int(CallOutcome.success.rawValue)]
+        successDuration = durations[Int(CallOutcome.success.rawValue)]
+        factory = MetricsSystem.factory
         attempts = Counter(label: "resilience_attempts_total", dimensions: common)
         retries = Counter(label: "resilience_retry_attempts_total", dimensions: common)
         timeouts = Counter(label: "resilience_attempt_timeouts_total", dimensions: common)
@@ -54,9 +62,14 @@ struct PipelineMetrics: Sendable {
     }
 
     func finish(_ outcome: CallOutcome, attempts count: Int, duration: Int64) {
-        calls[Int(outcome.rawValue)].increment()
-        if count > 0 { attempts.increment(by: count) }
-        durations[Int(outcome.rawValue)].recordNanoseconds(duration)
+        if count == 1 { attempts.increment() } else { attempts.increment(by: Int64(count)) }
+        if outcome == .success {
+            successes.increment()
+            successDuration.recordNanoseconds(duration)
+        } else {
+            calls[Int(outcome.rawValue)].increment()
+            durations[Int(outcome.rawValue)].recordNanoseconds(duration)
+        }
     }
 
     func count(_ event: ResilienceEvent.Kind) {
@@ -66,7 +79,8 @@ struct PipelineMetrics: Sendable {
             // Rare enough to look the handle up.
             Counter(
                 label: "resilience_circuitbreaker_transitions_total",
-                dimensions: [("name", name), ("from", from.rawValue), ("to", to.rawValue), ("cause", cause.rawValue)]
+                dimensions: [("name", name), ("from", from.rawValue), ("to", to.rawValue), ("cause", cause.rawValue)],
+                factory: factory
             ).increment()
         case .circuitBreaker(.rejected(let reason, let shadow)), .bulkhead(.rejected(let reason, let shadow)):
             (shadow ? shadowRejections : rejections)[Int(reason.rawValue)].increment()
