@@ -31,7 +31,7 @@ struct RateIntegral: Sendable {
             }
             // A duration beyond the last stage keeps its rate.
             append(length: end, from: from, to: from, end: end)
-        case .closed:
+        case .closed, .rampingUsers:
             break
         }
     }

@@ -41,6 +41,11 @@ extension Plan {
                 problems.append("load \(source.name): the rate \(rate)/s is not in 0 to 10000000/s")
             }
         }
+        func check(users: Int, from least: Int) {
+            if !(least...1_000_000).contains(users) {
+                problems.append("load \(source.name): the number of users must be \(least) to 1000000, not \(users)")
+            }
+        }
         switch source.rate {
         case .constant(let rate):
             check(rate)
@@ -54,8 +59,26 @@ extension Plan {
                 }
             }
         case .closed(let users):
-            if !(1...1_000_000).contains(users) {
-                problems.append("load \(source.name): the number of users must be 1 to 1000000, not \(users)")
+            check(users: users, from: 1)
+        case .rampingUsers(let start, let stages):
+            check(users: start, from: 0)
+            if stages.isEmpty { problems.append("load \(source.name): the ramp has no stages") }
+            for stage in stages {
+                check(users: stage.target, from: 0)
+                if stage.duration <= .zero {
+                    problems.append("load \(source.name): a stage's duration must be more than 0")
+                }
+            }
+            if start == 0, stages.allSatisfy({ $0.target == 0 }) {
+                problems.append("load \(source.name): the ramp has no users")
+            }
+        }
+        if let iterations = source.iterations {
+            if !source.rate.isClosed {
+                problems.append("load \(source.name): only closed loops take a number of iterations")
+            }
+            if iterations < 1 {
+                problems.append("load \(source.name): the iterations must be at least 1, not \(iterations)")
             }
         }
         return problems
@@ -113,6 +136,16 @@ extension Plan {
             return (0...1_000_000).contains(length) ? nil : "a random text of \(length) characters is not possible"
         case .literal, .uuid, .counter, .now, .randomInteger:
             return nil
+        }
+    }
+}
+
+extension Plan.Source.Rate {
+    /// Whether users begin a journey when their last one has ended, rather than when it is due.
+    var isClosed: Bool {
+        switch self {
+        case .closed, .rampingUsers: true
+        case .constant, .ramping: false
         }
     }
 }

@@ -100,6 +100,8 @@ extension Plan {
         package var duration: Duration
         /// Played first, not measured; part of `duration` as the engine sees it.
         package var warmup: Duration = .zero
+        /// For closed loops: the source ends after this number of journeys, shared by its users, or after `duration` if that comes first.
+        package var iterations: Int?
         /// Index into `Plan.journeys` and its weight.
         package var journeys: [(journey: Int, weight: Double)]
 
@@ -111,6 +113,9 @@ extension Plan {
             case ramping(start: Double, stages: [(duration: Duration, target: Double)])
             /// As fast as it goes with this number of sessions at once: a closed loop.
             case closed(users: Int)
+            /// A closed loop whose number of users follows straight lines from `start` through the stages, rounded up. A user who is to
+            /// go finishes the journey under way.
+            case rampingUsers(start: Int, stages: [(duration: Duration, target: Int)])
         }
 
         package init(

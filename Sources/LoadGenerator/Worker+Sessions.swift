@@ -2,57 +2,70 @@
 
 /// One source as a worker plays its share of it.
 struct SourceState {
-    private var schedule: ArrivalSchedule?
-    private var nextArrival: ArrivalSchedule.Arrival?
-    /// Users of a closed source that have not started yet, as the next one's number and the end.
-    private var closedUsers: Range<UInt64>
-    /// Step from a closed user's journey number to that of its next journey: the number of users over all workers.
-    let closedStride: UInt64
     let isClosed: Bool
-    private let offset: UInt64
-    /// After the start of the load.
-    let end: UInt64
+    /// Arrivals of an open source.
+    private var schedule: ArrivalSchedule
+    private var nextArrival: ArrivalSchedule.Arrival?
+    /// Users of a closed source.
+    private var users: UserSchedule
+    /// Whether each of this worker's users is in a journey, by user number divided by the number of workers.
+    private var isRunning: [Bool]
+    private let workers: UInt64
+    /// Journeys that this worker's users may still begin.
+    private var iterationsLeft: Int
+    private let isLimited: Bool
     /// Index into `journeys`, and the share of all weights up to and including it, scaled to 2^64.
     private let weights: [(journey: Int32, upTo: UInt64)]
 
     init(plan: Plan, index: Int, worker: Int) {
         let source = plan.sources[index]
-        offset = source.startOffset.nanoseconds
-        end = offset + source.duration.nanoseconds
         let total = source.journeys.reduce(0) { $0 + $1.weight }
         var sum = 0.0
         weights = source.journeys.map { entry in
             sum += entry.weight
             return (Int32(entry.journey), sum >= total ? .max : UInt64(min(sum / total * 0x1p64, 0x1.fffffffffffffp63)))
         }
-        if case .closed(let users) = source.rate {
-            isClosed = true
-            closedStride = UInt64(users)
-            let share = UInt64(users / plan.workers + (worker < users % plan.workers ? 1 : 0))
-            let before = UInt64(worker) * UInt64(users / plan.workers) + UInt64(min(worker, users % plan.workers))
-            closedUsers = before..<before + share
-        } else {
-            isClosed = false
-            closedStride = 0
-            closedUsers = 0..<0
-            schedule = ArrivalSchedule(
-                source: source, seed: plan.seed, stream: UInt64(index), worker: worker, of: plan.workers)
-            nextArrival = schedule?.nextArrival()
-        }
+        isClosed = source.rate.isClosed
+        schedule = ArrivalSchedule(
+            source: source, seed: plan.seed, stream: UInt64(index), worker: worker, of: plan.workers)
+        nextArrival = schedule.nextArrival()
+        users = UserSchedule(source: source, worker: worker, of: plan.workers)
+        workers = UInt64(plan.workers)
+        isRunning = Array(repeating: false, count: Int(users.userCount / workers) + 1)
+        isLimited = source.iterations != nil
+        let iterations = source.iterations ?? .max
+        iterationsLeft = isLimited ? iterations / plan.workers + (worker < iterations % plan.workers ? 1 : 0) : .max
     }
 
-    /// When the next arrival is due after the start of the load; nil when there is none.
-    var nextOffset: UInt64? { isClosed ? (closedUsers.isEmpty ? nil : offset) : nextArrival?.nanoseconds }
+    /// When the next arrival or user is due after the start of the load; nil when there is none.
+    var nextOffset: UInt64? { isClosed ? (isExhausted ? nil : users.nextStart) : nextArrival?.nanoseconds }
 
-    /// Takes the next arrival.
+    /// Whether its limit of journeys is used up.
+    var isExhausted: Bool { isLimited && iterationsLeft == 0 }
+
+    /// Takes the next arrival; nil when nobody arrives after all: a user who comes back in a journey from before just goes on.
     mutating func takeArrival() -> ArrivalSchedule.Arrival? {
-        if isClosed {
-            guard let user = closedUsers.first else { return nil }
-            closedUsers = user + 1..<closedUsers.upperBound
-            return .init(number: user, nanoseconds: offset)
+        if !isClosed {
+            defer { nextArrival = schedule.nextArrival() }
+            return nextArrival
         }
-        defer { nextArrival = schedule?.nextArrival() }
-        return nextArrival
+        guard let start = users.takeStart(), !isRunning[Int(start.user / workers)], takeIteration() else { return nil }
+        isRunning[Int(start.user / workers)] = true
+        return .init(number: start.user, nanoseconds: start.nanoseconds)
+    }
+
+    /// The number of a closed user's next journey, or nil when the user goes. `time` is after the start of the load.
+    mutating func nextJourney(after number: UInt64, at time: UInt64) -> UInt64? {
+        let user = number % users.userCount
+        if users.isActive(user, at: time), takeIteration() { return number &+ users.userCount }
+        isRunning[Int(user / workers)] = false
+        return nil
+    }
+
+    private mutating func takeIteration() -> Bool {
+        if iterationsLeft == 0 { return false }
+        if isLimited { iterationsLeft -= 1 }
+        return true
     }
 
     /// A journey, by the weights.
@@ -74,7 +87,7 @@ extension Worker {
         for index in sources.indices {
             var started = 0
             while let offset = sources[index].nextOffset, start &+ offset <= now {
-                guard let arrival = sources[index].takeArrival() else { break }
+                guard let arrival = sources[index].takeArrival() else { continue }
                 startSession(source: Int32(index), number: arrival.number, due: start &+ arrival.nanoseconds)
                 started += 1
                 // Let answers be read between the sends of a long backlog; the loop comes back at once.
@@ -145,7 +158,7 @@ extension Worker {
     /// Continues the sessions whose think time is over.
     func continueDueSessions(_ now: UInt64) {
         while let (id, _) = thinking.popDue(now) {
-            if sessions[id].pointee.step < 0 { restart(id, due: sessions[id].pointee.due) } else { takeSteps(id) }
+            if sessions[id].pointee.step < 0 { restart(id) } else { takeSteps(id) }
         }
     }
 
@@ -168,7 +181,7 @@ extension Worker {
             return
         }
         if finished && session.pointee.hasRequested {
-            restart(id, due: session.pointee.due)
+            restart(id)
         } else {
             session.pointee.due = Swift.max(session.pointee.due, Clock.now()) + Self.pauseAfterFailure
             session.pointee.step = -1
@@ -177,15 +190,19 @@ extension Worker {
         }
     }
 
-    /// The next journey of a closed user.
-    private func restart(_ id: Int32, due: UInt64) {
+    /// The next journey of a closed user, when there is one.
+    private func restart(_ id: Int32) {
         let session = sessions[id]
-        let stride = sources[Int(session.pointee.source)].closedStride
-        if isDraining || isAborting || due >= start + sources[Int(session.pointee.source)].end {
+        let source = Int(session.pointee.source)
+        let due = session.pointee.due
+        if isDraining || isAborting {
             session.pointee.state = .free
             sessions.release(id)
-            return
+        } else if let number = sources[source].nextJourney(after: session.pointee.number, at: due &- start) {
+            beginJourney(id, number: number, due: due)
+        } else {
+            session.pointee.state = .free
+            sessions.release(id)
         }
-        beginJourney(id, number: session.pointee.number &+ stride, due: due)
     }
 }

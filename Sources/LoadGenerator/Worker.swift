@@ -108,7 +108,7 @@ final class Worker {
             expireDue(now)
             continueDeferred()
             if now >= nextSecond { endSecond(now) }
-            if now >= loadEnd {
+            if now >= loadEnd || isExhausted {
                 isDraining = true
                 if (sessions.inUse == 0 && !hasArrivals) || now >= hardEnd { break }
             }
@@ -151,6 +151,9 @@ final class Worker {
         }
         return Int(count)
     }
+
+    /// All sources have a limit of journeys, and have used it up.
+    private var isExhausted: Bool { sources.allSatisfy { $0.isExhausted } }
 
     private var hasArrivals: Bool { sources.contains { $0.nextOffset != nil } }
 
