@@ -19,7 +19,7 @@ package struct Comparison: Sendable {
 
     /// One metric over all variants.
     package struct Metric: Sendable {
-        package enum Kind: Sendable { case responseP50, responseP99, goodput, errorRatio, amplification }
+        package enum Kind: Sendable { case responseP50, responseTail, goodput, errorRatio, amplification }
 
         package var kind: Kind
         /// In the order of ``Comparison/variants``.
@@ -29,8 +29,12 @@ package struct Comparison: Sendable {
     /// A phase, or the whole run when there was no fault.
     package struct Section: Sendable {
         package var kind: Phase.Kind
+        /// The percentile of `responseTail`: 99, or 90 where no variant has enough samples for a p99.
+        package var tailPercent = 99
+        /// That of `steps`, which have fewer samples each.
+        package var stepTailPercent = 99
         package var metrics: [Metric]
-        /// p99 of each step's response time; steps in the order of the first run.
+        /// Tail (`stepTailPercent`) of each step's response time; steps in the order of the first run.
         package var steps: [(step: StepInfo, cells: [Cell])]
         /// In the recovery section: each variant's way back to its baseline, in words. Otherwise empty.
         package var recoveries: [String] = []
@@ -59,11 +63,14 @@ package struct Comparison: Sendable {
             Metric(kind: metric, cells: cells(groups) { View($0, kind).flatMap(value) })
         }
         let steps = groups.first { !$0.isEmpty }?.first?.run.steps ?? []
+        let views = groups.joined().compactMap { View($0, kind) }
+        let tail = views.contains { $0.row.response.p99 != nil } ? 99 : 90
+        let stepTail = views.contains { $0.steps.contains { $0.response.p99 != nil } } ? 99 : 90
         var section = Section(
-            kind: kind,
+            kind: kind, tailPercent: tail, stepTailPercent: stepTail,
             metrics: [
                 metric(.responseP50) { $0.row.response.p50.map { Double($0) } },
-                metric(.responseP99) { $0.row.response.p99.map { Double($0) } },
+                metric(.responseTail) { $0.row.response.tail(tail).map { Double($0) } },
                 metric(.goodput) { $0.goodput },
                 metric(.errorRatio) { $0.row.errorRatio },
                 metric(.amplification) { $0.policies.amplification },
@@ -71,7 +78,7 @@ package struct Comparison: Sendable {
             steps: steps.enumerated().map { index, step in
                 let cells = cells(groups) { summary in
                     guard let rows = View(summary, kind)?.steps, rows.indices.contains(index) else { return nil }
-                    return rows[index].response.p99.map { Double($0) }
+                    return rows[index].response.tail(stepTail).map { Double($0) }
                 }
                 return (step, cells)
             })

@@ -24,6 +24,9 @@ package struct Latency: Sendable, Equatable {
         max = histogram.max
     }
 
+    /// The p99 for 99, otherwise the p90.
+    func tail(_ percent: Int) -> UInt64? { percent == 99 ? p99 : p90 }
+
     /// The percentile, or nil when the histogram has too few samples for it.
     package static func percentile(_ percent: Double, of histogram: LatencyHistogram) -> UInt64? {
         histogram.count >= samplesNeeded(for: percent) ? histogram.percentile(percent) : nil

@@ -51,14 +51,15 @@ package enum MarkdownReport {
                     return text(cell) + (cell.ratio.map { " (" + Format.ratio($0) + ")" } ?? "")
                 }
                 return [
-                    variant, cell(.responseP50, ComparisonText.duration), cell(.responseP99, ComparisonText.duration),
+                    variant, cell(.responseP50, ComparisonText.duration), cell(.responseTail, ComparisonText.duration),
                     cell(.goodput) { ComparisonText.value($0, Format.rate) },
                     ComparisonText.value(section[.errorRatio][index], Format.percent),
                     ComparisonText.value(section[.amplification][index], Format.number),
                 ]
             }
             lines += ["### " + (section.kind == .whole ? "Whole run" : section.kind.rawValue.capitalizedFirst), ""]
-            lines += table(["variant", "p50", "p99", "goodput", "errors", "attempts/call"], rows)
+            lines += table(
+                ["variant", "p50", "p\(section.tailPercent)", "goodput", "errors", "attempts/call"], rows)
         }
         return lines + [comparison.caveat, ""]
     }

@@ -90,7 +90,7 @@ struct SummaryTests {
         let comparison = try #require(Comparison(record, summaries: record.runs.map(RunSummary.init)))
         #expect(comparison.variants == ["none", "retries", "everything"])
         #expect(comparison.sections.map(\.kind) == [.baseline, .fault, .recovery])
-        let p99 = comparison.sections[1][.responseP99]
+        let p99 = comparison.sections[1][.responseTail]
         let expected = try record.runs.map { run in
             let phase = try #require(run.phase(.fault))
             let histogram = run.responseTime(SampleFilter(outcomes: [.ok], phase: phase))
@@ -117,11 +117,24 @@ struct SummaryTests {
         }
         let comparison = try #require(Comparison(record, summaries: record.runs.map(RunSummary.init)))
         #expect(comparison.rounds == 2)
-        let cell = comparison.sections[0][.responseP99][0]
+        let cell = comparison.sections[0][.responseTail][0]
         let range = try #require(cell.range)
         #expect(cell.value == (range.lowerBound + range.upperBound) / 2)
         #expect(range.lowerBound < range.upperBound)
         #expect(comparison.caveat.contains("2 runs per variant"))
+    }
+
+    @Test("with too few samples for a p99 in any variant, the p90 is compared")
+    func fewSamples() throws {
+        let runs = ["none", "everything"].map {
+            SyntheticRun(variant: $0, seconds: 8, warmup: 1, requestsPerSecond: 20).record()
+        }
+        let record = ExperimentRecord.synthetic(runs)
+        let comparison = try #require(Comparison(record, summaries: record.runs.map(RunSummary.init)))
+        #expect(comparison.sections.map(\.tailPercent) == [90])
+        #expect(comparison.sections[0][.responseTail].allSatisfy { $0.value != nil })
+        #expect(TerminalReport.render(record).contains("whole run"))
+        #expect(MarkdownReport.render(record).contains("| variant | p50 | p90 | goodput |"))
     }
 
     @Test("a single variant is compared with nothing")

@@ -66,7 +66,7 @@ struct Plot {
         draw(line(plotLeft, plotBottom, plotRight, plotBottom, class: "axis"))
     }
 
-    /// A shaded stretch of the x axis, with a name at its top where there is room.
+    /// A shaded stretch of the x axis, with a name above it where there is room.
     mutating func band(_ from: Double, _ to: Double, class name: String, label: String? = nil, title: String? = nil) {
         guard to > x.domain.lowerBound, from < x.domain.upperBound else { return }
         let (left, right) = (x(from), x(to))
@@ -76,7 +76,7 @@ struct Plot {
                 rectangle(left, plotTop, right - left, plotBottom - plotTop, class: "fill", title: title)
                     + line(left, plotTop, left, plotBottom, class: "edge")
                     + line(right, plotTop, right, plotBottom, class: "edge")
-                    + (label.map { text(left + 5, plotTop + 13, Self.cut($0, right - left), class: "label") } ?? "")))
+                    + (label.map { text(left + 1, plotTop - 6, Self.cut($0, right - left), class: "label") } ?? "")))
     }
 
     /// Cuts a label to a width, at about 6.7 units a character.

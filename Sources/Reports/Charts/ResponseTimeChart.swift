@@ -6,7 +6,7 @@ internal import Measurement
 struct ResponseTimeChart {
     /// Durations that the axis spans, in nanoseconds; charts to be compared share it.
     var domain: ClosedRange<Double>
-    var size = Plot.Size(height: 300)
+    var size = Plot.Size(height: 310, top: 22)
 
     private static let heatRows = 44
 

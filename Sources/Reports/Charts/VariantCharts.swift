@@ -29,7 +29,7 @@ struct VariantCharts {
         let domain = ResponseTimeChart.domain(variants.map(\.bins))
         func svg(logarithmic: Bool) -> String {
             var plot = Plot(
-                .init(height: 300), x: frame.domain, y: logarithmic ? domain : 0...domain.upperBound,
+                .init(height: 310, top: 22), x: frame.domain, y: logarithmic ? domain : 0...domain.upperBound,
                 logarithmicY: logarithmic)
             frame.draw(in: &plot, namesFaults: true)
             plot.yAxis(ticks: logarithmic ? 8 : 5, Format.axisDuration)
@@ -53,7 +53,10 @@ struct VariantCharts {
         plot.yAxis(ticks: 4) { Format.axisNumber($0) + "/s" }
         for (index, variant) in variants.enumerated() {
             plot.curve(
-                variant.bins.bins.map { .init(x: $0.middle, y: Self.goodput($0)) }, class: Self.style(index))
+                variant.bins.bins.map { bin in
+                    // After the plan nothing new comes due: a fall to zero there means nothing.
+                    .init(x: bin.middle, y: bin.start < frame.planned ? Self.goodput(bin) : nil)
+                }, class: Self.style(index))
         }
         hovers(&plot) { Format.rate(Self.goodput($0)) }
         return Figure(

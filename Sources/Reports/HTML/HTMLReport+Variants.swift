@@ -36,9 +36,11 @@ extension HTMLReport {
     }
 
     private static func table(_ section: Comparison.Section, _ comparison: Comparison) -> String {
-        var table = HTMLTable(titles: ["variant", "p50", "p99", "goodput", "errors", "attempts/call"])
+        var table = HTMLTable(titles: [
+            "variant", "p50", "p\(section.tailPercent)", "goodput", "errors", "attempts/call",
+        ])
         if !section.recoveries.isEmpty { table.titles.append("back after") }
-        let (p50, p99, goodput) = (section[.responseP50], section[.responseP99], section[.goodput])
+        let (p50, p99, goodput) = (section[.responseP50], section[.responseTail], section[.goodput])
         let (errors, attempts) = (section[.errorRatio], section[.amplification])
         for (index, variant) in comparison.variants.enumerated() {
             var name = HTMLTable.Cell(variant)
@@ -82,7 +84,8 @@ extension HTMLReport {
                     + cells.map { cell($0, ComparisonText.duration($0), lowerIsBetter: true, among: cells) })
         }
         if table.rows.isEmpty { return "" }
-        return "<h3>p99 of each step\(section.kind == .fault ? " during the fault" : "")</h3>" + table.html
+        return "<h3>p\(section.stepTailPercent) of each step\(section.kind == .fault ? " during the fault" : "")</h3>"
+            + table.html
     }
 
     /// The response times of every variant beside each other, on the same axes.

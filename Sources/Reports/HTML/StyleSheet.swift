@@ -54,7 +54,7 @@ enum StyleSheet {
         .legend { display: flex; flex-wrap: wrap; gap: 2px 14px; font-weight: 400; font-size: 13px; color: var(--soft);
           margin-left: auto; } .key svg { width: 22px; height: 12px; margin-right: 5px; vertical-align: -1px; }
         .caption { font-size: 13px; color: var(--soft); margin: 4px 0 4px; }
-        .multiples { display: grid; grid-template-columns: repeat(auto-fit, minmax(340px, 1fr)); gap: 12px; }
+        .multiples { display: grid; grid-template-columns: repeat(auto-fill, minmax(340px, 1fr)); gap: 12px; }
         .multiples figure { margin: 0; }
         .switched input { position: absolute; opacity: 0; pointer-events: none; }
         .toggle { display: inline-flex; font-weight: 400; font-size: 12px; border: 1px solid var(--rule); border-radius: 6px;

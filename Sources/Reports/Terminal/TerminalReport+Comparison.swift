@@ -21,13 +21,13 @@ extension TerminalReport {
                 title: section.kind == .whole ? "whole run" : section.kind.rawValue, isRightAligned: false,
                 isFlexible: true),
             .init(title: "p50"), .init(title: "", isRightAligned: false, expendability: 2),
-            .init(title: "p99"), .init(title: "", isRightAligned: false, expendability: 1),
+            .init(title: "p\(section.tailPercent)"), .init(title: "", isRightAligned: false, expendability: 1),
             .init(title: "goodput"), .init(title: "", isRightAligned: false, expendability: 3),
             .init(title: "errors"), .init(title: "attempts/call", expendability: 4),
         ])
         if !section.recoveries.isEmpty { table.columns.append(.init(title: "back after")) }
         for (index, variant) in comparison.variants.enumerated() {
-            let (p50, p99) = (section[.responseP50][index], section[.responseP99][index])
+            let (p50, p99) = (section[.responseP50][index], section[.responseTail][index])
             let (goodput, errors) = (section[.goodput][index], section[.errorRatio][index])
             var row: [TextTable.Cell] = [
                 .init(variant, .accent),
@@ -44,7 +44,7 @@ extension TerminalReport {
     }
 
     private static func steps(_ section: Comparison.Section, _ comparison: Comparison, _ page: inout Page) {
-        let title = section.kind == .fault ? "p99 during the fault" : "p99"
+        let title = "p\(section.stepTailPercent)" + (section.kind == .fault ? " during the fault" : "")
         var columns = [TextTable.Column(title: title, isRightAligned: false, isFlexible: true)]
         for (index, variant) in comparison.variants.enumerated() {
             columns.append(.init(title: TextWidth.printable(variant)))
