@@ -39,7 +39,7 @@ struct ScenarioFilesTests {
         #expect(scenario.faults.isEmpty)
         #expect(scenario.variants.map(\.name) == ["default"])
         let measured = try #require(scenario.expectedRequests) * 17 / 20
-        #expect(measured > 6_000)
+        #expect(measured > 5_500)
     }
 
     @Test("the timeline mix has the shares of DeathStarBench")
