@@ -6,6 +6,21 @@ package import ServiceKit
 package import ServiceLifecycle
 
 /// The Comment Service: comments and notifications.
+///
+/// | request | answer |
+/// |---|---|
+/// | `POST /v1/posts/{id}/comments` `{"text","parentId"?}`, Idempotency-Key | 201 with Location and ETag |
+/// | `GET /v1/posts/{id}/comments?sort=newest&limit=&cursor=` | 200; `sort=oldest` turns the order round |
+/// | `GET /v1/comments/{id}`, If-None-Match | 200 or 304; 410 once deleted |
+/// | `PATCH`, `DELETE /v1/comments/{id}`, If-Match | 200, 204; 403 for others than the author, 428, 412 |
+/// | `GET /v1/notifications?limit=&cursor=` | 200, the unread ones counted in X-Unread-Count |
+/// | `POST /v1/notifications/read` `{"upTo"?}`, `POST /v1/notifications/{id}/read` | 204 |
+/// | `GET /internal/v1/comment-counts?posts=a,b` | 200 `{"counts":[3,0]}`, for timelines |
+/// | `POST /internal/v1/events` | 204: events of other services, with the shared secret only |
+///
+/// A comment is taken only when the Post Service says that its post exists: there is no fallback for that. Notifications
+/// come from events alone: the comment and its event are written in one transaction, a relay delivers the event at
+/// least once, and the inbox lets it act once. Likes and deleted posts arrive as events of the Post Service.
 package struct CommentServer: SocialService {
     package static let name = "comment"
     package static let peers = ["post", "user"]
