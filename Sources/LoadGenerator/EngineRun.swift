@@ -38,7 +38,14 @@ struct EngineRun: Sendable {
             return .failure(error)
         }
         onStart(start)
-        let threads = passengers.map { passenger in EngineThread.start { passenger.worker.run() } }
+        var threads: [EngineThread] = []
+        do throws(LoadEngineError) {
+            for passenger in passengers { threads.append(try EngineThread.start { passenger.worker.run() }) }
+        } catch {
+            stop.set()
+            for thread in threads { thread.join() }
+            return .failure(error)
+        }
         passengers = []
         return .success(collect(from: mailboxes, threads, start))
     }

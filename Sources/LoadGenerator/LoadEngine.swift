@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import Glibc
 package import Measurement
 internal import Synchronization
 
@@ -77,39 +76,15 @@ package final class LoadEngine: Sendable {
         let run = EngineRun(compiled: compiled, stop: stopFlag, onStart: onStart, onTick: onTick)
         let result = await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
-                EngineThread.start { continuation.resume(returning: run.play()) }.detach()
+                do throws(LoadEngineError) {
+                    try EngineThread.start { continuation.resume(returning: run.play()) }.detach()
+                } catch {
+                    continuation.resume(returning: .failure(error))
+                }
             }
         } onCancel: {
             stop()
         }
         return try result.get()
     }
-}
-
-/// A thread that runs a closure once.
-struct EngineThread {
-    private final class Body {
-        let work: @Sendable () -> Void
-        init(_ work: @escaping @Sendable () -> Void) { self.work = work }
-    }
-
-    private let thread: pthread_t
-
-    /// The thread must be joined or detached.
-    static func start(_ work: @escaping @Sendable () -> Void) -> EngineThread {
-        var thread = pthread_t()
-        let body = Unmanaged.passRetained(Body(work))
-        let code = pthread_create(
-            &thread, nil,
-            { argument in
-                // Balances the retain above: the thread takes the body over.
-                Unmanaged<Body>.fromOpaque(argument!).takeRetainedValue().work()
-                return nil
-            }, body.toOpaque())
-        precondition(code == 0, "the kernel has no thread left: \(errorText(code))")
-        return EngineThread(thread: thread)
-    }
-
-    func detach() { pthread_detach(thread) }
-    func join() { pthread_join(thread, nil) }
 }

@@ -51,7 +51,8 @@ final class Worker {
     @exclusivity(unchecked) private var stalls = RecordingHistogram()
     /// How long before a deadline the loop wakes up and polls: what the kernel's wake-ups are late by.
     @exclusivity(unchecked) private var margin: UInt64 = 30_000
-    private static let marginRange: ClosedRange<UInt64> = 2_000...80_000
+    private static let marginRange: ClosedRange<UInt64> = 2_000...60_000
+    private static let marginStep: UInt64 = 250
     /// User data of the eventfd that ``StopFlag`` rings.
     static let bell = UInt64.max
 
@@ -144,10 +145,11 @@ final class Worker {
         let sleep = deadline - now - margin
         let count = seawall_epoll_wait(epoll, events, Int32(Self.eventCapacity), Int64(clamping: sleep))
         if count == 0 {
-            // Slept through: follow what wake-ups are late by, upwards fast and downwards slowly.
+            // Slept through. Follow the upper quartile of what wake-ups are late by, in small steps: a busy machine's outliers of
+            // milliseconds must not make the loop poll, and take the processor from those it waits for.
             let late = Clock.now() &- (now + sleep)
-            if late > margin { margin += (late - margin) / 4 } else { margin -= (margin - late) / 64 }
-            margin = min(max(margin, Self.marginRange.lowerBound), Self.marginRange.upperBound)
+            let aim = late > margin ? margin + 3 * Self.marginStep : margin - Self.marginStep
+            margin = min(max(aim, Self.marginRange.lowerBound), Self.marginRange.upperBound)
         }
         return Int(count)
     }
