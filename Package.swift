@@ -139,8 +139,18 @@ let package = Package(
         tests("FaultInjection", ["TestSupport", nioCore, nioPosix]),
         tests("Scenarios", ["TestSupport", "Resilience", "FaultInjection"]),
         tests("LoadGenerator", ["CTestServer", "Measurement", "COpenSSL"]),
-        tests("ServiceKit", ["TestSupport", hummingbirdTesting, httpClient, grdb, logging]),
-        tests("UserService", ["TestSupport", hummingbirdTesting]),
+        tests(
+            "ServiceKit",
+            [
+                "TestSupport", "Resilience", "FaultInjection", hummingbird, hummingbirdTesting, httpTypes, httpClient, nioCore,
+                nioPosix, nioTLS, coreMetrics, crypto, grdb, logging,
+            ]),
+        tests(
+            "UserService",
+            [
+                "TestSupport", "ServiceKit", "user-service", hummingbird, hummingbirdTesting, httpTypes, httpClient, nioCore,
+                nioHTTP1, nioTLS, grdb, logging,
+            ]),
         tests(
             "PostService",
             [

@@ -7,10 +7,10 @@ package enum JSON {
     /// Safe from any thread: never changed after it is made.
     package static let decoder = JSONDecoder()
 
-    /// Leaves slashes as they are and sorts nothing. Safe from any thread: never changed after it is made.
+    /// The same value gives the same text. Safe from any thread: never changed after it is made.
     package static let encoder: JSONEncoder = {
         let encoder = JSONEncoder()
-        encoder.outputFormatting = [.withoutEscapingSlashes]
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         return encoder
     }()
 

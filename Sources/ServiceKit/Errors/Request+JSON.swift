@@ -58,7 +58,8 @@ extension Problem {
     /// Describes why a JSON body was not accepted, in the words of its sender.
     package init(decoding error: DecodingError) {
         switch error {
-        case .dataCorrupted(let context) where context.codingPath.isEmpty:
+        // What could not be parsed has an underlying error. A number that does not fit has none, and no place either.
+        case .dataCorrupted(let context) where context.codingPath.isEmpty && context.underlyingError != nil:
             self.init(.badRequest, type: "malformed-json", detail: "The body is not well-formed JSON.")
         case .dataCorrupted(let context):
             self = .invalid(Self.pointer(context.codingPath), "This value is not acceptable here.")

@@ -31,6 +31,8 @@ package struct RouteTable: Sendable {
                 methods.append(route.method)
             }
         }
+        // The router answers HEAD wherever there is a GET.
+        if methods.contains(.get), !methods.contains(.head) { methods.append(.head) }
         return methods.sorted { $0.rawValue < $1.rawValue }
     }
 }

@@ -11,12 +11,14 @@ package final class ServerMiddleware: RouterMiddleware {
     package typealias Context = ServiceContext
 
     private let gate: Gate
+    private let logger: Logger
     private let faults: InServiceFaults?
     private let metrics: RequestMetrics?
     private let routes = Mutex<RouteTable?>(nil)
 
-    init(gate: Gate, faults: InServiceFaults?, metrics: RequestMetrics?) {
+    init(gate: Gate, logger: Logger, faults: InServiceFaults?, metrics: RequestMetrics?) {
         self.gate = gate
+        self.logger = logger
         self.faults = faults
         self.metrics = metrics
     }
@@ -46,7 +48,7 @@ package final class ServerMiddleware: RouterMiddleware {
                 response = try await next(request, context)
             }
         } catch {
-            response = problem(for: error, request, context).response(instance: request.uri.path)
+            response = problem(for: error, request).response(instance: request.uri.path)
         }
         let route = context.endpointPath ?? "other"
         metrics?.ended(
@@ -55,9 +57,9 @@ package final class ServerMiddleware: RouterMiddleware {
         return response
     }
 
-    private func problem(for error: any Error, _ request: Request, _ context: ServiceContext) -> Problem {
+    private func problem(for error: any Error, _ request: Request) -> Problem {
         guard let problem = Problem(error) else {
-            context.logger.error(
+            logger.error(
                 "unexpected error",
                 metadata: ["method": "\(request.method)", "path": "\(request.uri.path)", "error": "\(error)"])
             return .unexpected

@@ -34,6 +34,20 @@ package struct ServiceHost<Social: SocialService>: Sendable {
         let directory = ServiceDirectory(
             Dictionary(grouping: options.peers, by: \.name).mapValues { $0.map(\.address) })
         let transport = HTTPTransport(tls: try authority.clientConfiguration())
+        do {
+            try await serve(
+                authority: authority, directory: directory, transport: transport, metrics: metrics, logger: logger)
+        } catch {
+            // An HTTP client may not be left to itself, also when the start ended early.
+            await transport.shutdown()
+            throw error
+        }
+    }
+
+    private func serve(
+        authority: DevelopmentCA, directory: ServiceDirectory, transport: HTTPTransport, metrics: PrometheusRegistry,
+        logger: Logger
+    ) async throws {
         let client = ResilientClient(
             caller: Social.name, directory: directory, transport: transport, secret: authority.secret)
         // They exist from the start, so that whoever looks sees them before the first call.
@@ -64,20 +78,28 @@ package struct ServiceHost<Social: SocialService>: Sendable {
         let faults = InServiceFaults()
         let announcement = ListeningAnnouncement(name: Social.name)
 
+        // The framework calls errors what is none, like a connection that the end of the service cuts. What matters is logged by
+        // the middleware or thrown.
+        var quiet = logger
+        quiet.logLevel = max(logger.logLevel, .critical)
         let server = Application(
             router: ServiceRouter.make(
-                gate: Gate(tokens: service.tokens ?? runtime.tokens, secret: authority.secret), faults: faults,
+                gate: Gate(tokens: service.tokens ?? runtime.tokens, secret: authority.secret), logger: logger,
+                faults: faults,
                 metrics: metrics,
                 routes: service.addRoutes),
             server: try .http2Upgrade(
                 tlsConfiguration: try leaf(of: authority).serverConfiguration(),
-                configuration: .init(idleTimeout: .seconds(60), gracefulCloseTimeout: .seconds(1))),
+                configuration: .init(
+                    idleTimeout: .seconds(60), gracefulCloseTimeout: .seconds(1),
+                    streamConfiguration: .init(additionalChannelHandlers: [BoundedClose()]))),
             configuration: .init(address: .hostname(options.host, port: options.port), backlog: 1024),
             onServerRunning: { channel in announcement.serviceListens(at: channel.localAddress?.port ?? 0) },
-            logger: logger)
+            logger: quiet)
         let admin = Application(
             router: ServiceRouter.make(
-                gate: Gate(tokens: runtime.tokens, secret: authority.secret), faults: nil, metrics: nil
+                gate: Gate(tokens: runtime.tokens, secret: authority.secret), logger: logger,
+                faults: nil, metrics: nil
             ) {
                 AdminRoutes(
                     state: AdminState(
@@ -88,7 +110,7 @@ package struct ServiceHost<Social: SocialService>: Sendable {
             },
             configuration: .init(address: .hostname("127.0.0.1", port: options.adminPort)),
             onServerRunning: { channel in announcement.adminListens(at: channel.localAddress?.port ?? 0) },
-            logger: logger)
+            logger: quiet)
 
         // They stop in the reverse order: nobody loses what it still needs.
         var services: [any Service] = [ClientShutdown(transport: transport)]
