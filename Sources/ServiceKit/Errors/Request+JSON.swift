@@ -58,9 +58,11 @@ extension Problem {
     /// Describes why a JSON body was not accepted, in the words of its sender.
     package init(decoding error: DecodingError) {
         switch error {
-        // What could not be parsed has an underlying error. A number that does not fit has none, and no place either.
-        case .dataCorrupted(let context) where context.codingPath.isEmpty && context.underlyingError != nil:
-            self.init(.badRequest, type: "malformed-json", detail: "The body is not well-formed JSON.")
+        // The decoder does not tell where a number stands that does not fit: it is no better off than broken JSON.
+        case .dataCorrupted(let context) where context.codingPath.isEmpty:
+            self.init(
+                .badRequest, type: "malformed-json",
+                detail: "The body is not well-formed JSON, or a number in it is out of range.")
         case .dataCorrupted(let context):
             self = .invalid(Self.pointer(context.codingPath), "This value is not acceptable here.")
         case .keyNotFound(let key, let context):

@@ -92,7 +92,8 @@ package struct ServiceHost<Social: SocialService>: Sendable {
                 tlsConfiguration: try leaf(of: authority).serverConfiguration(),
                 configuration: .init(
                     idleTimeout: .seconds(60), gracefulCloseTimeout: .seconds(1),
-                    streamConfiguration: .init(additionalChannelHandlers: [BoundedClose()]))),
+                    streamConfiguration: .init(additionalChannelHandlers: [BoundedClose()], idleTimeout: .seconds(120)))
+            ),
             configuration: .init(address: .hostname(options.host, port: options.port), backlog: 1024),
             onServerRunning: { channel in announcement.serviceListens(at: channel.localAddress?.port ?? 0) },
             logger: quiet)

@@ -62,11 +62,11 @@ struct ProblemTests {
             type: "malformed-json"),
         .init(testDescription: "a wrong type", body: #"{"name":1,"count":1,"tags":[]}"#, status: 422, pointer: "/name"),
         .init(
-            testDescription: "a broken number", body: #"{"name":"a","count":1.5,"tags":[]}"#, status: 422,
-            pointer: ""),
+            testDescription: "a broken number", body: #"{"name":"a","count":1.5,"tags":[]}"#, status: 400,
+            type: "malformed-json"),
         .init(
-            testDescription: "a number beyond all bounds", body: #"{"name":"a","count":1e400,"tags":[]}"#, status: 422,
-            pointer: ""),
+            testDescription: "a number beyond all bounds", body: #"{"name":"a","count":1e400,"tags":[]}"#, status: 400,
+            type: "malformed-json"),
         .init(testDescription: "null", body: #"{"name":null,"count":1,"tags":[]}"#, status: 422, pointer: "/name"),
         .init(testDescription: "a missing member", body: #"{"name":"a","tags":[]}"#, status: 422, pointer: "/count"),
         .init(
