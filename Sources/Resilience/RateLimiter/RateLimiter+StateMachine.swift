@@ -32,15 +32,19 @@ extension RateLimiter {
         ///
         /// Waiters whose turn has come must have been taken out with `popDue` before: nobody overtakes them.
         ///
-        /// - Parameter deadline: A call whose turn comes later is of no use to anyone.
-        mutating func acquire(at now: Int64, deadline: Int64 = .max) -> Decision {
+        /// - Parameters:
+        ///   - deadline: A call whose turn comes later is of no use to anyone.
+        ///   - mayWait: False for a call that is admitted now or not at all.
+        mutating func acquire(at now: Int64, deadline: Int64 = .max, mayWait: Bool = true) -> Decision {
             let turn = cell.conformance(of: tat, behind: line.count, at: now)
             if line.isEmpty, turn <= now {
                 cell.admit(&tat, at: now)
                 return .granted
             }
             // Who can't be served in time is told so now, not after having waited in vain.
-            let latest = now.addingSaturated(maximumWait)
+            let latest = mayWait ? now.addingSaturated(maximumWait) : now
+            // A due waiter whose timer is late still goes first.
+            if !mayWait, turn <= now { return .refused(Rejection(.rateLimited, retryAfterNanoseconds: 1)) }
             if turn > latest { return .refused(Rejection(.rateLimited, retryAfterNanoseconds: turn - latest)) }
             if turn > deadline { return .refused(Rejection(.deadlineTooShort, retryAfterNanoseconds: -1)) }
             nextID += 1
@@ -50,9 +54,9 @@ extension RateLimiter {
 
         /// The same question in a mode that lets everything pass: calls that would have waited are charged as if they
         /// had, those that would have been refused are not.
-        mutating func observe(at now: Int64, deadline: Int64 = .max) -> Rejection.Reason? {
+        mutating func observe(at now: Int64, deadline: Int64 = .max, mayWait: Bool = true) -> Rejection.Reason? {
             let turn = cell.conformance(of: tat, at: now)
-            if turn > now.addingSaturated(maximumWait) { return .rateLimited }
+            if turn > (mayWait ? now.addingSaturated(maximumWait) : now) { return .rateLimited }
             if turn > deadline { return .deadlineTooShort }
             cell.admit(&tat, at: now)
             return nil

@@ -68,12 +68,8 @@ public final class RateLimiter: Sendable {
     public func acquireNow() throws(Rejection) {
         guard active.load(ordering: .relaxed) else { return }
         let now = time.now()
-        switch admit(at: now, deadline: now.nanoseconds) {
-        case .admitted: return
-        case .refused(let rejection): throw rejection.reason == .deadlineTooShort ? busy(at: now) : rejection
-        // With the deadline now nothing can wait: its turn would be later.
-        case .wait: return
-        }
+        // A call that may not wait is never told to.
+        if case .refused(let rejection) = admit(at: now, deadline: .max, mayWait: false) { throw rejection }
     }
 
     /// Admits a call, after a wait if need be. A call that is cancelled while it waits gives its turn to the next.
@@ -83,7 +79,7 @@ public final class RateLimiter: Sendable {
     public func acquire(deadline: MonotonicInstant? = nil) async throws(ResilienceError<Never>) {
         guard active.load(ordering: .relaxed) else { return }
         let start = time.now()
-        switch admit(at: start, deadline: deadline?.nanoseconds ?? .max) {
+        switch admit(at: start, deadline: deadline?.nanoseconds ?? .max, mayWait: true) {
         case .admitted: return
         case .refused(let rejection): throw .rejected(rejection, last: nil)
         case .wait(let id): try finish(await wait(id), since: start)
@@ -134,17 +130,19 @@ public final class RateLimiter: Sendable {
         }()
     }
 
-    private func admit(at now: MonotonicInstant, deadline: Int64) -> Admission {
+    private func admit(at now: MonotonicInstant, deadline: Int64, mayWait: Bool) -> Admission {
         let (admission, afterwards) = core.withLock { core -> (Admission, Afterwards) in
             if core.setting.mode == .disabled { return (.admitted(wouldRefuse: nil), Afterwards()) }
             if core.setting.mode == .shadow {
                 return (
-                    .admitted(wouldRefuse: core.machine.observe(at: now.nanoseconds, deadline: deadline)), Afterwards()
+                    .admitted(
+                        wouldRefuse: core.machine.observe(at: now.nanoseconds, deadline: deadline, mayWait: mayWait)),
+                    Afterwards()
                 )
             }
             // Who is due goes first, even when the timer is late.
             var afterwards = core.machine.waiting == 0 ? Afterwards() : settle(&core, at: now.nanoseconds)
-            switch core.machine.acquire(at: now.nanoseconds, deadline: deadline) {
+            switch core.machine.acquire(at: now.nanoseconds, deadline: deadline, mayWait: mayWait) {
             case .granted: return (.admitted(wouldRefuse: nil), afterwards)
             case .refused(let rejection): return (.refused(rejection), afterwards)
             case .waits(let id, _):
@@ -162,13 +160,6 @@ public final class RateLimiter: Sendable {
         case .admitted, .wait: break
         }
         return admission
-    }
-
-    /// What a refused `acquireNow` throws: the time until the next call, not the caller's deadline, is what stands in
-    /// its way.
-    private func busy(at now: MonotonicInstant) -> Rejection {
-        let turn = core.withLock { $0.machine.turn(at: now.nanoseconds) }
-        return Rejection(.rateLimited, retryAfterNanoseconds: max(1, turn - now.nanoseconds))
     }
 
     private func wait(_ id: UInt64) async -> Resolution {

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import TestSupport
+internal import Testing
+
+@testable internal import Resilience
+
+@Suite("An adaptive limit")
+struct AdaptiveLimitTests {
+    private let clock = ManualClock()
+    private let events = Recorder<AdaptiveLimitEvent>()
+
+    private func limit(initial: Int = 2, mode: PolicyMode = .enforced) throws -> AdaptiveLimit {
+        try AdaptiveLimit(
+            AdaptiveLimitOptions(algorithm: .aimd, initial: initial, window: .milliseconds(10), minimumCalls: 1),
+            mode: mode,
+            time: clock.source, onEvent: events.record)
+    }
+
+    @Test("refuses above the limit, and a dropped permit gives its slot back")
+    func admits() throws {
+        let limit = try limit()
+        do {
+            let first = try limit.acquire()
+            let second = try limit.acquire()
+            #expect(throws: Rejection(.limitReached)) { _ = try limit.acquire() }
+            #expect(events.all == [.rejected(shadow: false)])
+            first.end(.completed)
+            _ = second
+        }
+        #expect(limit.status.inFlight == 0)
+    }
+
+    @Test("moves with what its calls end in, and says so")
+    func moves() throws {
+        let limit = try limit(initial: 10)
+        for outcome in [AdaptiveLimit.Outcome.completed, .dropped] {
+            let permit = try limit.acquire()
+            clock.advance(by: .milliseconds(20))
+            permit.end(outcome)
+        }
+        #expect(limit.status.limit == 9)
+        #expect(events.all == [.moved(from: 10, to: 9)])
+    }
+
+    @Test("a failure that comes quickly is no sample, one that says overload shrinks the limit")
+    func run() async throws {
+        struct Refused: Error, Equatable { var isOverload: Bool }
+        let limit = try limit(initial: 10)
+        let classifier = Classifier<Int, Refused> { result in
+            switch result {
+            case .success: .success
+            case .failure(let error): error.isOverload ? .throttled : .failure
+            }
+        }
+        for isOverload in [false, false, true, true] {
+            clock.advance(by: .milliseconds(20))
+            await #expect(throws: ResilienceError.operation(Refused(isOverload: isOverload))) {
+                try await limit.run(classifier: classifier) { () async throws(Refused) -> Int in
+                    throw Refused(isOverload: isOverload)
+                }
+            }
+        }
+        #expect(events.all == [.moved(from: 10, to: 9)])
+        #expect(limit.status.inFlight == 0)
+    }
+
+    @Test("shadow admits everything, disabled counts nothing, and a call that outlives a change gives its slot back")
+    func modes() throws {
+        let limit = try limit(initial: 1, mode: .shadow)
+        let first = try limit.acquire()
+        let second = try limit.acquire()
+        #expect(events.all == [.rejected(shadow: true)])
+        try limit.configure("disabled")
+        let third = try limit.acquire()
+        #expect(limit.status.inFlight == 2)
+        try limit.configure(["max": 5])
+        #expect(throws: Rejection(.limitReached)) { _ = try limit.acquire() }
+        first.end(.completed)
+        second.end(.ignored)
+        third.end(.completed)
+        #expect(limit.status.inFlight == 0)
+    }
+
+    @Test("takes an algorithm of one's own")
+    func ownAlgorithm() throws {
+        struct Fixed: LimitAlgorithm {
+            var limit: Int { 1 }
+            mutating func update(_ sample: LimitSample) {}
+            mutating func configure(_ bounds: LimitBounds) {}
+        }
+        let limit = try AdaptiveLimit(algorithm: Fixed(), time: clock.source)
+        let permit = try limit.acquire()
+        #expect(throws: Rejection(.limitReached)) { _ = try limit.acquire() }
+        permit.end(.completed)
+    }
+}

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import TestSupport
+internal import Testing
+
+@testable internal import Resilience
+
+@Suite("An outlier ejection")
+struct OutlierEjectionTests {
+    private let clock = ManualClock()
+    private let events = Recorder<OutlierEjectionEvent<String>>()
+
+    private func ejection(mode: PolicyMode = .enforced) throws -> OutlierEjection<String> {
+        try OutlierEjection(["a", "b", "c"], mode: mode, time: clock.source, onEvent: events.record)
+    }
+
+    private func fail(_ ejection: OutlierEjection<String>, _ endpoint: String) {
+        for _ in 0..<5 { ejection.end(ejection.begin(endpoint), .failure) }
+    }
+
+    @Test("leaves a failing endpoint out, calls it again when its time is over or a health check says so")
+    func ejects() throws {
+        let ejection = try ejection()
+        fail(ejection, "b")
+        #expect(ejection.available == ["a", "c"])
+        clock.advance(by: .seconds(5))
+        #expect(ejection.available == ["a", "b", "c"])
+        fail(ejection, "b")
+        ejection.restore("b")
+        #expect(ejection.available == ["a", "b", "c"])
+        #expect(events.all.count { $0 == .returned("b") } == 2)
+    }
+
+    @Test("shadow leaves nobody out, disabled sees nothing, leaving enforced calls everybody again")
+    func modes() throws {
+        let ejection = try ejection(mode: .shadow)
+        fail(ejection, "a")
+        #expect(ejection.available.count == 3)
+        #expect(events.all == [.ejected("a", cause: .consecutiveFailures, for: .seconds(5), shadow: true)])
+        try ejection.configure(OutlierEjectionOptions())
+        fail(ejection, "a")
+        #expect(ejection.available == ["b", "c"])
+        try ejection.configure(OutlierEjectionOptions(), mode: .disabled)
+        #expect(ejection.available.count == 3)
+        fail(ejection, "a")
+        #expect(ejection.available.count == 3)
+    }
+
+    @Test("calls to endpoints that are not in the list change nothing")
+    func unknown() throws {
+        let ejection = try ejection()
+        fail(ejection, "x")
+        #expect(ejection.available == ["a", "b", "c"])
+        ejection.update([])
+        #expect(ejection.available == [])
+    }
+}
