@@ -6,11 +6,13 @@ internal import Foundation
 enum Console {
     /// Writes a message to standard error, with the name of the program before it.
     static func error(_ message: String) {
-        FileHandle.standardError.write(Data("seawall: \(message)\n".utf8))
+        note("seawall: \(message)")
     }
 
-    /// Writes text to standard error as it is.
+    /// Writes text to standard error as it is, behind all that was printed before it.
     static func note(_ text: String) {
+        // Standard output is buffered when it is no terminal: without this the two would arrive out of order in one file.
+        fflush(nil)
         FileHandle.standardError.write(Data("\(text)\n".utf8))
     }
 }
