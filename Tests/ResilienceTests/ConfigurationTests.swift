@@ -23,7 +23,7 @@ struct ConfigurationTests {
         try set.apply(
             PolicyEdits([
                 "post -> comment": [
-                    "attempt-timeout": "250ms",
+                    "deadline": "3s", "attempt-timeout": "250ms",
                     "retry": [
                         "attempts": 3, "backoff": ["base": "20ms", "cap": "1s", "jitter": "full"], "budget": "10%",
                     ],
@@ -103,7 +103,7 @@ struct ConfigurationTests {
                 ],
                 "user": "enforcd", "post": 5,
             ]) == [
-                "post -> comment: retyr: unknown key; did you mean retry? (allowed: fallback, retry, circuit-breaker, bulkhead, attempt-timeout, all)",
+                "post -> comment: retyr: unknown key; did you mean retry? (allowed: fallback, deadline, retry, circuit-breaker, bulkhead, attempt-timeout, all)",
                 "post -> comment: retry: attempts: expected a whole number from 1 to 100, not 0",
                 "post -> comment: retry: backoff: jitter: expected one of none, full, equal, decorrelated, not \"ful\"; did you mean full? (allowed: none, full, equal, decorrelated)",
                 "post -> comment: bulkhead: limit: expected a whole number from 0 to 1000000, not \"many\"",
@@ -148,6 +148,10 @@ struct ConfigurationTests {
             (
                 ["a": ["retry": [1, 2]]],
                 "a: retry: expected a mapping, not a list (allowed: attempts, backoff, budget, max-retry-after, mode)"
+            ),
+            (
+                ["a": ["deadline": "1s", "attempt-timeout": "1s"]],
+                "a: attempt-timeout: 1s is not below the deadline of the whole call, 1s: it would never act"
             ),
             ("enforced", "expected a mapping from pipeline to policies, not \"enforced\""),
         ] as [(ConfigurationValue, String)])

@@ -3,6 +3,7 @@
 /// The settings of all policies of a pipeline. A new one has everything disabled.
 public struct PipelineConfiguration: Sendable, Equatable {
     public var fallback = PolicySetting<FallbackOptions>.initial
+    public var deadline = PolicySetting<DeadlineOptions>.initial
     public var retry = PolicySetting<RetryOptions>.initial
     public var circuitBreaker = PolicySetting<CircuitBreakerOptions>.initial
     public var bulkhead = PolicySetting<BulkheadOptions>.initial
@@ -36,6 +37,7 @@ public struct PipelineConfiguration: Sendable, Equatable {
         }
         switch kind {
         case .fallback: fallback.apply(value, kind: kind, at: place, &faults)
+        case .deadline: deadline.apply(value, kind: kind, at: place, &faults)
         case .retry: retry.apply(value, kind: kind, at: place, &faults)
         case .circuitBreaker: circuitBreaker.apply(value, kind: kind, at: place, &faults)
         case .bulkhead: bulkhead.apply(value, kind: kind, at: place, &faults)
@@ -63,6 +65,7 @@ public struct PipelineConfiguration: Sendable, Equatable {
             return
         }
         fallback.mode = mode
+        deadline.mode = mode
         retry.mode = mode
         circuitBreaker.mode = mode
         bulkhead.mode = mode
@@ -72,6 +75,7 @@ public struct PipelineConfiguration: Sendable, Equatable {
 
     /// After an edit that addresses everything: policies that were never configured and need to be stay switched off.
     mutating func leaveUnconfigured() {
+        if deadline.options == nil { deadline.mode = .disabled }
         if bulkhead.options == nil { bulkhead.mode = .disabled }
         if attemptTimeout.options == nil { attemptTimeout.mode = .disabled }
     }
@@ -80,10 +84,20 @@ public struct PipelineConfiguration: Sendable, Equatable {
     public func faults(at place: [String] = []) -> [ConfigurationFault] {
         var faults: [ConfigurationFault] = []
         fallback.check(at: place + [PolicyKind.fallback.rawValue], &faults)
+        deadline.check(at: place + [PolicyKind.deadline.rawValue], &faults)
         retry.check(at: place + [PolicyKind.retry.rawValue], &faults)
         circuitBreaker.check(at: place + [PolicyKind.circuitBreaker.rawValue], &faults)
         bulkhead.check(at: place + [PolicyKind.bulkhead.rawValue], &faults)
         attemptTimeout.check(at: place + [PolicyKind.attemptTimeout.rawValue], &faults)
+        if deadline.mode == .enforced, attemptTimeout.mode == .enforced, let total = deadline.options?.limit,
+            let attempt = attemptTimeout.options?.limit, attempt >= total
+        {
+            let (attempt, total) = (ConfigurationText.format(attempt), ConfigurationText.format(total))
+            faults.append(
+                ConfigurationFault(
+                    path: place + [PolicyKind.attemptTimeout.rawValue],
+                    message: "\(attempt) is not below the deadline of the whole call, \(total): it would never act"))
+        }
         return faults
     }
 
@@ -91,6 +105,7 @@ public struct PipelineConfiguration: Sendable, Equatable {
     public var policies: [(kind: PolicyKind, mode: PolicyMode, configuration: ConfigurationMap)] {
         [
             (.fallback, fallback.mode, fallback.configuration),
+            (.deadline, deadline.mode, deadline.configuration),
             (.retry, retry.mode, retry.configuration),
             (.circuitBreaker, circuitBreaker.mode, circuitBreaker.configuration),
             (.bulkhead, bulkhead.mode, bulkhead.configuration),

@@ -17,6 +17,7 @@ public enum PolicyMode: String, Sendable, Hashable, Codable, CaseIterable {
 /// The policies a pipeline is made of, in their order from the outermost to the innermost.
 public enum PolicyKind: String, Sendable, Hashable, Codable, CaseIterable, CodingKeyRepresentable {
     case fallback
+    case deadline
     case retry
     case circuitBreaker = "circuit-breaker"
     case bulkhead

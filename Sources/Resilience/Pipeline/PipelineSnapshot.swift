@@ -62,7 +62,7 @@ extension ResiliencePipeline {
 
     private func state(of kind: PolicyKind) -> ConfigurationMap {
         switch kind {
-        case .fallback, .attemptTimeout: ConfigurationMap()
+        case .fallback, .deadline, .attemptTimeout: ConfigurationMap()
         case .retry:
             ConfigurationMap([
                 .init("budget-balance", retry.budget.balance(at: time.now()).map { .double($0) } ?? .null)

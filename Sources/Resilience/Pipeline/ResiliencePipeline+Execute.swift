@@ -67,6 +67,8 @@ extension ResiliencePipeline {
         var delay: Int64 = 0
         let isRetrying = retry.isActive
         if isRetrying { retry.begin(at: now) }
+        let isWatched = deadline.isActive
+        if isWatched { context.deadline = deadline.deadline(outer: context.deadline, start: start) }
         while true {
             context.attempt += 1
             let attempt = await self.attempt(context, at: now, classifier, operation)
@@ -74,6 +76,7 @@ extension ResiliencePipeline {
             if attempt.wasRun { attempts += 1 }
             if case .success(let value) = attempt.result {
                 if !attempt.classification.verdict.isFailure {
+                    if isWatched { deadline.watch(duration: now.nanoseconds - start.nanoseconds) }
                     telemetry.finish(.success, attempts: attempts, duration: now.nanoseconds - start.nanoseconds)
                     return .success(value)
                 }
@@ -98,6 +101,7 @@ extension ResiliencePipeline {
                     return .failure(.cancelled(last: lastFailure))
                 }
             }
+            if isWatched { deadline.watch(duration: now.nanoseconds - start.nanoseconds) }
             let result = attempt.final(lastFailure: lastFailure, lastValue: lastValue)
             telemetry.finish(attempt.outcome, attempts: attempts, duration: now.nanoseconds - start.nanoseconds)
             return result

@@ -4,13 +4,14 @@ internal import Synchronization
 
 /// All policies between a caller and a callee, under one name (`post -> comment`).
 ///
-/// The shape is fixed, from the outermost to the innermost policy: fallback, retry, circuit breaker, bulkhead, attempt timeout. So every attempt is
+/// The shape is fixed, from the outermost to the innermost policy: fallback, deadline, retry, circuit breaker, bulkhead, attempt timeout. So every attempt is
 /// evidence for the breaker, no slot is held while a retry waits, and queueing has its own limit. What each policy does is configuration, and changes while calls
 /// are under way: the next attempt sees it, and state (the breaker's window, the bulkhead's slots, the budget) stays.
 public final class ResiliencePipeline: Sendable {
     public let name: String
     @usableFromInline let time: TimeSource
     @usableFromInline let fallback: Fallback
+    @usableFromInline let deadline: Deadline
     @usableFromInline let retry: Retry
     /// For code that can't be a closure: `circuitBreaker.acquire()`.
     public let circuitBreaker: CircuitBreaker
@@ -41,6 +42,7 @@ public final class ResiliencePipeline: Sendable {
         self.telemetry = telemetry
         var seeds = SplitMix64(seed: seed)
         fallback = Fallback(mode: configuration.fallback.mode, listener: telemetry.listener { .fallback($0) })
+        deadline = Deadline(setting: configuration.deadline, listener: telemetry.listener { .deadline($0) })
         retry = Retry(
             checked: configuration.retry.options ?? .blank, mode: configuration.retry.mode, seed: seeds.next(),
             listener: telemetry.listener { .retry($0) })
@@ -76,6 +78,7 @@ public final class ResiliencePipeline: Sendable {
             current.configuration = configuration
             current.version += 1
             fallback.apply(mode: configuration.fallback.mode)
+            deadline.apply(configuration.deadline)
             retry.apply(mode: configuration.retry.mode, options: configuration.retry.options ?? .blank)
             circuitBreaker.apply(
                 mode: configuration.circuitBreaker.mode, options: configuration.circuitBreaker.options ?? .blank)

@@ -95,7 +95,7 @@ struct PipelineMetrics: Sendable {
         case .attemptTimeout(.timedOut(_, shadow: false)): timeouts.increment()
         case .attemptTimeout: break
         case .fallback(.used(shadow: false)): fallbacks.increment()
-        case .fallback: break
+        case .fallback, .deadline: break
         case .configured(let number): version.record(number)
         }
     }

@@ -60,7 +60,7 @@ extension PipelineCounters {
         case .retry(.stopped(.budget, _)): countRejection(.budgetExhausted, shadow: false)
         case .attemptTimeout(.timedOut(_, shadow: false)): timeouts += 1
         case .fallback(.used(shadow: false)): fallbacks += 1
-        case .circuitBreaker, .retry, .bulkhead, .attemptTimeout, .fallback, .configured: break
+        case .circuitBreaker, .retry, .bulkhead, .attemptTimeout, .fallback, .deadline, .configured: break
         }
     }
 }

@@ -5,6 +5,7 @@ public struct ResilienceEvent: Sendable, Hashable {
     /// What happened, by policy.
     public enum Kind: Sendable, Hashable {
         case circuitBreaker(CircuitBreakerEvent)
+        case deadline(DeadlineEvent)
         case retry(RetryEvent)
         case bulkhead(BulkheadEvent)
         case attemptTimeout(AttemptTimeoutEvent)
@@ -38,6 +39,8 @@ extension ResilienceEvent: CustomStringConvertible {
             case .circuitBreaker(.rejected(let reason, let shadow)), .bulkhead(.rejected(let reason, let shadow)):
                 shadow ? "would have rejected: \(reason.label)" : "rejected: \(reason.label)"
             case .circuitBreaker(.lateResult): "circuit-breaker ignored a late result"
+            case .deadline(.wouldExceed(let limit)):
+                "would have ended the call after \(ConfigurationText.format(limit))"
             case .retry(.retrying(let attempt, let delay)):
                 "retry: attempt \(attempt) in \(ConfigurationText.format(delay))"
             case .retry(.stopped(let reason, let attempts)): "retry: gave up after \(attempts) (\(reason.rawValue))"
