@@ -98,8 +98,9 @@ struct EngineRun: Sendable {
 
     // MARK: Result
 
+    /// When the first source begins to measure.
     private var warmupNanoseconds: UInt64 {
-        compiled.plan.sources.map { $0.warmup.nanoseconds }.max() ?? 0
+        compiled.plan.sources.map { $0.startOffset.nanoseconds + $0.warmup.nanoseconds }.min() ?? 0
     }
 
     private func result(

@@ -98,7 +98,8 @@ extension Plan {
         package var arrivals: Arrivals
         package var rate: Rate
         package var duration: Duration
-        /// Played first, not measured; part of `duration` as the engine sees it.
+        /// Played first, not measured; part of `duration` as the engine sees it. With several sources, measuring begins when the first of
+        /// them has ended its warm-up.
         package var warmup: Duration = .zero
         /// For closed loops: the source ends after this number of journeys, shared by its users, or after `duration` if that comes first.
         package var iterations: Int?

@@ -206,6 +206,26 @@ extension EngineTests {
             #expect(ages.allSatisfy { $0.serviceTime.isEmpty })
         }
 
+        @Test("measuring begins when the first source has warmed up, and the offered rate is that of the measured time")
+        func warmup() async throws {
+            let server = ScriptedServer()
+            defer { server.stop() }
+            var plan = makePlan(
+                port: server.port, rate: .ramping(start: 20, stages: [(.seconds(1), 20), (.seconds(1), 60)]), seconds: 2
+            )
+            plan.sources[0].warmup = .seconds(1)
+            var late = plan.sources[0]
+            late.startOffset = .milliseconds(500)
+            late.rate = .constant(perSecond: 10)
+            late.duration = .seconds(1.5)
+            plan.sources.append(late)
+            let result = try await play(plan)
+            #expect(result.warmupNanoseconds == 1_000_000_000 && result.plannedNanoseconds == 2_000_000_000)
+            #expect(result.accounting.scheduled == 20 + 40 + 15)
+            #expect(abs(result.offeredRatePerSecond - 50) < 1e-6)
+            #expect(result.generator.scheduleLag.count == 40 + 10)
+        }
+
         @Test("stopping ends the load at once and keeps what was measured")
         func stopping() async throws {
             let server = ScriptedServer(answering: { connection, request in
