@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Glibc
+import Measurement
+import Testing
+
+@testable import LoadGenerator
+
+@Suite("Generator verdict")
+struct GeneratorVerdictTests {
+    private static let millisecond: UInt64 = 1_000_000
+
+    struct Case: Sendable, CustomTestStringConvertible {
+        var name: String
+        /// p99 of the generator's own lateness and of the response time, in milliseconds.
+        var lag: UInt64 = 0
+        var response: UInt64 = 100
+        var steal = 0.0
+        var throttled = 0.0
+        var failures: [FailureKey: UInt64] = [:]
+        var isBalanced = true
+        var verdict: GeneratorHealth.Verdict
+        var words = ""
+        var testDescription: String { name }
+    }
+
+    static let cases: [Case] = [
+        Case(name: "nothing unusual", verdict: .valid),
+        Case(
+            name: "late by more than a millisecond", lag: 3, verdict: .degraded,
+            words: "more than 3.0 ms after their time"),
+        Case(
+            name: "late, and the response time is mostly that", lag: 40, verdict: .invalid,
+            words: "40 % of the p99 response time"),
+        Case(name: "late, but the response time is far longer", lag: 40, response: 4_000, verdict: .degraded),
+        Case(name: "some steal", steal: 0.03, verdict: .degraded, words: "took 3.0 % of this machine's CPU time"),
+        Case(name: "much steal", steal: 0.3, verdict: .invalid),
+        Case(name: "throttled now and then", throttled: 0.5, verdict: .degraded, words: "5.0 % of the time"),
+        Case(name: "throttled a lot", throttled: 4, verdict: .invalid),
+        Case(
+            name: "out of ports", failures: [FailureKey(step: 0, cause: .connect(EADDRNOTAVAIL)): 12],
+            verdict: .invalid,
+            words: "12 requests failed in the generator itself"),
+        Case(
+            name: "the target refuses", failures: [FailureKey(step: 0, cause: .connect(ECONNREFUSED)): 12],
+            verdict: .valid),
+        Case(
+            name: "too many in flight", failures: [FailureKey(step: 0, cause: .tooManyInFlight): 3], verdict: .degraded,
+            words: "3 requests were not started"),
+        Case(name: "a request without an outcome", isBalanced: false, verdict: .invalid, words: "don't balance"),
+    ]
+
+    @Test("a run is believed as far as the generator's own part allows", arguments: cases)
+    func verdicts(expected: Case) {
+        var lag = LatencyHistogram()
+        var response = LatencyHistogram()
+        lag.record(expected.lag * Self.millisecond, count: 100)
+        response.record(expected.response * Self.millisecond, count: 100)
+        var accounting = Accounting()
+        accounting.scheduled = expected.isBalanced ? 100 : 101
+        accounting.byOutcome = [.ok: 100]
+        let verdict = GeneratorVerdict(
+            lag: lag, responseTime: response, steal: expected.steal, throttledSeconds: expected.throttled, seconds: 10,
+            accounting: accounting, failures: expected.failures)
+        #expect(verdict.verdict == expected.verdict)
+        #expect(verdict.reasons.isEmpty == (expected.verdict == .valid))
+        #expect(verdict.reasons.joined().contains(expected.words) || expected.words.isEmpty, "\(verdict.reasons)")
+    }
+
+    @Test("the worst finding decides, and all are named")
+    func combined() {
+        let verdict = GeneratorVerdict(
+            lag: LatencyHistogram(), responseTime: LatencyHistogram(), steal: 0.5, throttledSeconds: 0.2, seconds: 10,
+            accounting: Accounting(), failures: [:])
+        #expect(verdict.verdict == .invalid && verdict.reasons.count == 2)
+    }
+}
+
+@Suite("Request bytes")
+struct RequestWriterTests {
+    private func write(_ text: String, _ escaping: Escaping) -> String {
+        var output = RawBytes()
+        defer { output.free() }
+        Array(text.utf8).withUnsafeBytes { output.append($0, escaping) }
+        return String(decoding: output.bytes, as: UTF8.self)
+    }
+
+    @Test("values are made safe for their place")
+    func escaping() {
+        #expect(write("a b/ü?&=~._-", .percent) == "a%20b%2F%C3%BC%3F%26%3D~._-")
+        #expect(write("/v1/x?a=b c\r\nx: y", .url) == "/v1/x?a=b%20c%0D%0Ax:%20y")
+        #expect(write("one\r\ninjected: two\u{7f}\0", .header) == "oneinjected: two")
+        #expect(write("\"\\\n\u{1f}é", .json) == "\\\"\\\\\\u000a\\u001fé")
+        #expect(write("as it is\r\n", .none) == "as it is\r\n")
+    }
+
+    @Test("decimal numbers", arguments: [0, 7, 10, 4_294_967_296, .max] as [UInt64])
+    func decimal(value: UInt64) {
+        var output = RawBytes()
+        defer { output.free() }
+        output.append(decimal: value)
+        #expect(String(decoding: output.bytes, as: UTF8.self) == "\(value)")
+    }
+
+    @Test("a Zipf draw follows its weights, a uniform one treats rows alike")
+    func draws() {
+        let rows = (0..<20).map { ["\($0)"] }
+        func counts(_ draw: Plan.Table.Draw) -> [Int] {
+            let arena = Arena()
+            let table = CompiledTable(.init(name: "t", columns: ["a"], rows: rows, draw: draw), arena)
+            var random = SeededRandom(seed: 4)
+            var counts = [Int](repeating: 0, count: rows.count)
+            for _ in 0..<40_000 { counts[Int(table.draw(&random))] += 1 }
+            return counts
+        }
+        let weights = (1...20).map { 1 / Double($0) }
+        let sum = weights.reduce(0, +)
+        for (row, count) in counts(.zipf(exponent: 1)).enumerated() {
+            let expected = 40_000 * weights[row] / sum
+            #expect(abs(Double(count) - expected) < 5 * expected.squareRoot(), "row \(row)")
+        }
+        #expect(counts(.uniform).allSatisfy { abs(Double($0) - 2_000) < 5 * 45 })
+    }
+}
