@@ -97,7 +97,7 @@ extension LoadShedder {
 
         /// The next call that gets a place; expired ones must have been removed before.
         mutating func popAdmitted(at now: Int64) -> UInt64? {
-            guard inFlight < options.limit, let (id, _) = queue.next(at: now) else { return nil }
+            guard inFlight < options.limit, queue.count > 0, let (id, _) = queue.next(at: now) else { return nil }
             inFlight += 1
             return id
         }

@@ -199,8 +199,9 @@ public final class LoadShedder: Sendable {
         while let id = core.machine.popAdmitted(at: now) {
             if let wakeup = core.room.resolve(id, .granted) { afterwards.wakeups.append(wakeup) }
         }
-        afterwards.staleAlarm = core.room.setAlarm(core.machine.nextExpiry(at: now), on: time) { [weak self] in
-            self?.ring()
+        let next = core.machine.nextExpiry(at: now)
+        if core.room.needsAlarm(next) {
+            afterwards.staleAlarm = core.room.setAlarm(next, on: time) { [weak self] in self?.ring() }
         }
         return afterwards
     }

@@ -49,13 +49,19 @@ struct WaitingRoom<Resolution: Sendable>: Sendable {
         }
     }
 
+    /// Whether the timer has to be set for `instant`, or stopped when it is nil. One that rings earlier may stay:
+    /// whoever it wakes looks again. Asked first, so that the way of a call that waits for nothing makes no closure.
+    func needsAlarm(_ instant: Int64?) -> Bool {
+        guard let instant else { return alarm != nil }
+        return alarm.map { $0.at > instant } ?? true
+    }
+
     /// Sees to it that `action` runs at `instant`, or not at all when it is nil.
     ///
     /// - Returns: The timer that this one replaces, to be cancelled outside of the lock.
     mutating func setAlarm(
         _ instant: Int64?, on time: TimeSource, _ action: @escaping @Sendable () -> Void
     ) -> DelayedAction? {
-        if alarm?.at == instant { return nil }
         let stale = alarm?.action
         alarm = instant.map { ($0, DelayedAction(at: MonotonicInstant(nanoseconds: $0), on: time, action: action)) }
         return stale

@@ -186,8 +186,9 @@ public final class RateLimiter: Sendable {
         while let id = core.machine.popDue(at: now) {
             if let wakeup = core.room.resolve(id, .granted) { afterwards.wakeups.append(wakeup) }
         }
-        afterwards.staleAlarm = core.room.setAlarm(core.machine.nextTurn(at: now), on: time) { [weak self] in
-            self?.ring()
+        let next = core.machine.nextTurn(at: now)
+        if core.room.needsAlarm(next) {
+            afterwards.staleAlarm = core.room.setAlarm(next, on: time) { [weak self] in self?.ring() }
         }
         return afterwards
     }
