@@ -9,6 +9,9 @@ extension Plan {
         if requests > 3_000 { problems.append("the journeys have \(requests) steps in all, more than 3000") }
         if sources.isEmpty { problems.append("the plan has no source of load") }
         if !(1...256).contains(workers) { problems.append("workers must be 1 to 256, not \(workers)") }
+        if gracefulStop < .zero || gracefulStop > Self.longest {
+            problems.append("the graceful stop must be 0 to 366 days")
+        }
         if maxInFlight < 1 { problems.append("maxInFlight must be at least 1, not \(maxInFlight)") }
         if !(1...1_000_000).contains(connections.limitPerTarget) {
             problems.append("the limit of connections must be 1 to 1000000, not \(connections.limitPerTarget)")
@@ -23,9 +26,15 @@ extension Plan {
         return problems
     }
 
+    /// Keeps every instant of a load far from the end of the clock's range.
+    private static let longest = Duration.seconds(366 * 86_400)
+
     private func problems(of source: Source) -> [String] {
         var problems: [String] = []
         if source.duration <= .zero { problems.append("load \(source.name): the duration must be more than 0") }
+        if source.duration > Self.longest || source.startOffset > Self.longest {
+            problems.append("load \(source.name): the start and the duration must be at most 366 days")
+        }
         if source.startOffset < .zero { problems.append("load \(source.name): the start must not be negative") }
         if source.journeys.isEmpty { problems.append("load \(source.name): it has no journeys") }
         for entry in source.journeys {

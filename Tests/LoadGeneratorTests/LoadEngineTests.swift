@@ -305,10 +305,13 @@ extension EngineTests {
                 .request(Plan.Request(label: "G T /", target: 3, method: "G T", path: .literal("/a b\r\n")))
             ]
             plan.sources[0].journeys = [(4, -1)]
+            plan.sources[0].startOffset = .seconds(1 << 60)
+            plan.gracefulStop = .seconds(-1)
             let error = try #require(throws: LoadEngineError.self) { _ = try LoadEngine(plan) }
             #expect(error.code == .impossiblePlan)
             for words in [
-                "workers must be", "port 0", "rate nan/s", "duration must be", "no journey 4", "weight -1.0",
+                "workers must be", "port 0", "rate nan/s", "duration must be", "at most 366 days",
+                "graceful stop must be", "no journey 4", "weight -1.0",
                 "no target 3",
                 "not an HTTP method",
                 "line break or control character", "the path has a space",
