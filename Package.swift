@@ -167,8 +167,8 @@ let package = Package(
             name: "SocialNetworkTests",
             dependencies: ["TestSupport", "ServiceKit", "Experiments", httpTypes, nioCore, nioTLS],
             swiftSettings: settings),
-        tests("Experiments", ["TestSupport"]),
+        tests("Experiments", ["TestSupport", "FaultInjection", "LoadGenerator", "Measurement", "Resilience", "Scenarios"]),
         tests("Reports", ["TestSupport", "Measurement"]),
-        tests("SeawallCommands", ["TestSupport"]),
+        tests("SeawallCommands", ["TestSupport", "Experiments", "Measurement", "Resilience"]),
     ]
 )

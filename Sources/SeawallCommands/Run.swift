@@ -81,6 +81,8 @@ package struct Run: AsyncParsableCommand {
     /// Prints the tables and writes the files. The tables come first: they are there even if nothing can be written.
     private func report(_ record: ExperimentRecord, _ folder: ResultsFolder) throws {
         print(TerminalReport.render(record, style: .standardOutput))
+        // Before anything goes to standard error, so that the two stay in order where they end in one place.
+        fflush(nil)
         do {
             try RunFile.write(record, toDirectory: folder.path)
             _ = try ReportWriter.write(record, toDirectory: folder.path)

@@ -63,12 +63,10 @@ final class RunDisplay: Sendable {
         let slice = second.tick.slice
         state.errors += slice.ended.reduce(0) { $1.key == .ok ? $0 : $0 + $1.value }
         state.sawFault = state.sawFault || !second.faults.isEmpty
+        // One word: the width is for the breakers, and what the fault is stands in the script and in the report.
         let phase =
-            if !second.faults.isEmpty {
-                "fault: \(second.faults.joined(separator: ", "))"
-            } else if slice.startNanoseconds
-                < warmup
-            { "warm-up" } else if state.sawFault { "recovery" } else { nil as String? }
+            !second.faults.isEmpty
+            ? "fault" : slice.startNanoseconds < warmup ? "warm-up" : state.sawFault ? "recovery" : nil
         let line = LiveLine(
             slice, total: state.planned, errorsSoFar: state.errors, variant: showsVariants ? second.variant : nil,
             phase: phase, breakers: second.breakers)
