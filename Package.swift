@@ -167,7 +167,9 @@ let package = Package(
             name: "SocialNetworkTests",
             dependencies: ["TestSupport", "ServiceKit", "Experiments", httpTypes, nioCore, nioTLS],
             swiftSettings: settings),
-        tests("Experiments", ["TestSupport", "FaultInjection", "LoadGenerator", "Measurement", "Resilience", "Scenarios"]),
+        tests(
+            "Experiments",
+            ["TestSupport", "FaultInjection", "LoadGenerator", "Measurement", "Resilience", "Scenarios"]),
         tests("Reports", ["TestSupport", "Measurement"]),
         tests("SeawallCommands", ["TestSupport", "Experiments", "Measurement", "Resilience"]),
     ]

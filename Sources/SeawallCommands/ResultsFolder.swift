@@ -23,33 +23,28 @@ struct ResultsFolder: Sendable {
     ///
     /// - Throws: `ExperimentError` with the reason and what to do.
     func make() throws(ExperimentError) {
-        do {
-            try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
-        } catch {
-            let cause = (error as NSError).userInfo[NSUnderlyingErrorKey] as? NSError
-            throw unwritable(cause.flatMap { POSIXErrorCode(rawValue: Int32($0.code)) }.map { POSIXError($0) } ?? error)
-        }
+        do { try Folder.make(path) } catch { throw unwritable(error.reason) }
         let probe = "\(path)/.writable"
         let descriptor = open(probe, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
-        guard descriptor >= 0 else { throw unwritable(POSIXError(POSIXErrorCode(rawValue: errno) ?? .EIO)) }
+        guard descriptor >= 0 else { throw unwritable(String(cString: strerror(errno))) }
         // Long enough to need a block of its own: a full file system accepts empty files.
         let block = [UInt8](repeating: 0x20, count: 65_536)
         let written = write(descriptor, block, block.count)
         let reason = errno
         close(descriptor)
         unlink(probe)
-        if written != block.count {
-            throw unwritable(POSIXError(written < 0 ? POSIXErrorCode(rawValue: reason) ?? .EIO : .ENOSPC))
-        }
+        if written != block.count { throw unwritable(String(cString: strerror(written < 0 ? reason : ENOSPC))) }
     }
 
-    /// Takes back a folder in which nothing was left.
-    func removeIfEmpty() { rmdir(path) }
+    /// Takes back folders in which nothing was left.
+    func removeIfEmpty() {
+        rmdir(path)
+        // Only ever removes a folder that is empty.
+        if path.hasPrefix("results/") { rmdir("results") }
+    }
 
-    private func unwritable(_ error: any Error) -> ExperimentError {
-        let reason =
-            (error as? POSIXError).map { String(cString: strerror($0.code.rawValue)) } ?? error.localizedDescription
-        return ExperimentError(
+    private func unwritable(_ reason: String) -> ExperimentError {
+        ExperimentError(
             .results, "cannot write results into \(path): \(reason)",
             advice: "free some space or choose another folder with --out")
     }

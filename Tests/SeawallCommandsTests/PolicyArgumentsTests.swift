@@ -31,7 +31,7 @@ struct PolicyArgumentsTests {
             try tree("attempt-timeot=250ms", "retry.attempts=x")
         } throws: { error in
             (error as? ConfigurationFaults)?.faults.map(\.path) == [
-                ["post -> comment"], ["post -> comment", "retry", "attempts"],
+                ["post -> comment", "attempt-timeot"], ["post -> comment", "retry", "attempts"],
             ]
         }
         #expect(throws: CommandFailure.self) { try tree("retry=enforced", "nonsense") }

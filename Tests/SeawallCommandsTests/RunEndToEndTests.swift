@@ -2,6 +2,7 @@
 
 import Foundation
 import Measurement
+import TestSupport
 import Testing
 
 @testable import SeawallCommands

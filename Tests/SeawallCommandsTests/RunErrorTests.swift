@@ -2,6 +2,7 @@
 
 import Experiments
 import Foundation
+import Measurement
 import TestSupport
 import Testing
 
@@ -10,6 +11,10 @@ import Testing
 /// Scripts and surroundings in which nothing can be measured: one clear line each, the right exit code, nothing left.
 @Suite("seawall run refuses", .timeLimit(.minutes(3)))
 struct RunErrorTests {
+    private let folder: TemporaryFolder
+
+    init() throws { folder = try TemporaryFolder() }
+
     private func targets(_ url: String) -> String {
         """
         name: elsewhere
@@ -72,7 +77,21 @@ struct RunErrorTests {
 
     @Test("a certificate that does not verify, with 3")
     func untrusted() async throws {
-        let folder = try TemporaryFolder()
+        let (service, port) = try await startService()
+        let seawall = try SeawallProcess(["run", "scenario.yaml"], script: targets("https://127.0.0.1:\(port)"))
+        #expect(await seawall.exitCode() == 3)
+        #expect(
+            seawall.errors == """
+                reaching web …
+                seawall: target web (https://127.0.0.1:\(port)) can't be reached: its certificate does not verify
+                  name the file with its CA in the scenario (`roots:`), or switch verification off (`verify: false`)
+
+                """)
+        await service.stop(grace: .zero)
+    }
+
+    /// A service by itself, over TLS, with a CA that nobody knows.
+    private func startService() async throws -> (ChildProcess, port: Int) {
         for name in ["data", "tls"] {
             try FileManager.default.createDirectory(atPath: "\(folder.path)/\(name)", withIntermediateDirectories: true)
         }
@@ -84,15 +103,35 @@ struct RunErrorTests {
         let listening = try JSONDecoder().decode([String: JSONScalar].self, from: Data(line.utf8))
         let port = try #require(listening["port"]?.number)
 
-        let seawall = try SeawallProcess(["run", "scenario.yaml"], script: targets("https://127.0.0.1:\(port)"))
+        return (service, port)
+    }
+
+    @Test(
+        "to lose what it measured when the disk is full at the end: the tables are printed and the record is kept elsewhere",
+        .enabled(if: PrivateMounts.areAllowed))
+    func diskFullAtTheEnd() async throws {
+        let (service, port) = try await startService()
+        let seawall = try SeawallProcess(
+            ["run", "scenario.yaml", "--out", "small/out"],
+            script: targets("https://127.0.0.1:\(port)")
+                .replacing(
+                    "{web: \"https://127.0.0.1:\(port)\"}",
+                    with: "{web: {url: \"https://127.0.0.1:\(port)\", verify: false}}"
+                )
+                .replacing("{get: /, service: web}", with: "{get: /, service: web, expect: {status: 404}}"),
+            prefix: PrivateMounts.command(
+                """
+                mkdir small && mount -t tmpfs -o size=1m none small && {
+                (until grep -q playing stderr; do sleep 0.05; done; cat /dev/zero > small/fill) 2> /dev/null & }
+                """))
         #expect(await seawall.exitCode() == 3)
         #expect(
-            seawall.errors == """
-                reaching web …
-                seawall: target web (https://127.0.0.1:\(port)) can't be reached: its certificate does not verify
-                  name the file with its CA in the scenario (`roots:`), or switch verification off (`verify: false`)
-
-                """)
+            seawall.errors.contains("can't write the results: No space left on device; free some space"),
+            "\(seawall.errors)")
+        #expect(seawall.output.contains("10 scheduled = 10 completed"))
+        let kept = "\(seawall.folder.path)/seawall-results-\(seawall.processID)"
+        #expect(seawall.errors.contains("the record was kept in \(kept)/run.json"), "\(seawall.errors)")
+        #expect(try RunFile.read(kept).runs.first?.accounting.scheduled == 10)
         await service.stop(grace: .zero)
     }
 

@@ -29,7 +29,7 @@ final class SeawallProcess: Sendable {
             .merging(["SEAWALL_TEST_MARKER": marker, "TMPDIR": folder.path]) { $1 }
             .merging(environment) { $1 }
         for name in ["stdout", "stderr"] {
-            FileManager.default.createFile(atPath: "\(folder.path)/\(name)", contents: nil)
+            _ = FileManager.default.createFile(atPath: "\(folder.path)/\(name)", contents: nil)
         }
         process.standardInput = FileHandle.nullDevice
         process.standardOutput = try FileHandle(forWritingTo: URL(fileURLWithPath: "\(folder.path)/stdout"))

@@ -136,16 +136,15 @@ package actor RunningNetwork {
 
 extension RunningNetwork {
     private func launch() async throws {
-        let manager = FileManager.default
         for directory in [configuration.tlsDirectory, configuration.logDirectory] {
-            try makeDirectory(directory, with: manager)
+            try makeFolder(directory)
         }
         // Every missing program is found before the first one runs.
         for service in ServiceName.allCases { _ = try configuration.executables.path(of: service.executable) }
 
         try await withThrowingTaskGroup { group in
             for (number, service) in ServiceName.allCases.enumerated() {
-                try makeDirectory(dataDirectory(of: service), with: manager)
+                try makeFolder(dataDirectory(of: service))
                 let base = configuration.basePort
                 group.addTask {
                     let started = try await self.startService(
@@ -244,13 +243,10 @@ extension RunningNetwork {
         "\(configuration.dataDirectory)/\(service.rawValue)"
     }
 
-    private func makeDirectory(_ path: String, with manager: FileManager) throws {
-        do {
-            try manager.createDirectory(atPath: path, withIntermediateDirectories: true)
-        } catch {
+    private func makeFolder(_ path: String) throws(ExperimentError) {
+        do { try Folder.make(path) } catch {
             throw ExperimentError(
-                .results, "cannot make the folder \(path): \(error.localizedDescription)",
-                advice: "choose another --out")
+                .results, "cannot make the folder \(path): \(error.reason)", advice: "choose another folder")
         }
     }
 }

@@ -10,13 +10,9 @@ struct WorkFolder: Sendable {
     init() throws(ExperimentError) {
         let random = String(UInt64.random(in: .min ... .max), radix: 36)
         path = FileManager.default.temporaryDirectory.appendingPathComponent("seawall-\(random)").path
-        do {
-            try FileManager.default.createDirectory(
-                atPath: path, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
-        } catch {
+        do { try Folder.make(path, mode: 0o700) } catch {
             throw ExperimentError(
-                .system, "cannot make the folder \(path): \(fileErrorText(error))",
-                advice: "set TMPDIR to another folder")
+                .system, "cannot make the folder \(path): \(error.reason)", advice: "set TMPDIR to another folder")
         }
     }
 
