@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import Metrics
 internal import Synchronization
 
 /// Leaves out the endpoints of a callee that fail while the others don't.
@@ -18,25 +19,33 @@ public final class OutlierEjection<Endpoint: Hashable & Sendable>: Sendable {
 
     private struct Core {
         var machine: StateMachine
-        var mode: PolicyMode
+        var setting: PolicySetting<OutlierEjectionOptions>
+
+        var mode: PolicyMode { setting.mode }
     }
 
     private let core: Mutex<Core>
     private let listener: PolicyListener<OutlierEjectionEvent<Endpoint>>
+    private let name: String?
     private let time: TimeSource
 
     /// An ejection over a list of endpoints that are all called.
     ///
+    /// - Parameters:
+    ///   - name: The name under which metrics are exported; nil exports none.
+    ///   - onEvent: Called outside of every lock, on the caller's thread; has to be quick.
     /// - Throws: Everything that is wrong with the options.
     public init(
         _ endpoints: [Endpoint], options: OutlierEjectionOptions = OutlierEjectionOptions(),
         mode: PolicyMode = .enforced,
-        time: TimeSource = .system, onEvent: (@Sendable (OutlierEjectionEvent<Endpoint>) -> Void)? = nil
+        name: String? = nil, time: TimeSource = .system,
+        onEvent: (@Sendable (OutlierEjectionEvent<Endpoint>) -> Void)? = nil
     ) throws(ConfigurationFaults) {
-        try PolicySetting(mode: mode, options: options).requireSound()
+        let setting = try PolicySetting<OutlierEjectionOptions>.checked(options, mode)
         var machine = StateMachine(options: options)
         machine.update(endpoints, at: time.now().nanoseconds)
-        core = Mutex(Core(machine: machine, mode: mode))
+        core = Mutex(Core(machine: machine, setting: setting))
+        self.name = name
         listener = PolicyListener(onEvent)
         self.time = time
     }
@@ -48,7 +57,7 @@ public final class OutlierEjection<Endpoint: Hashable & Sendable>: Sendable {
             core.machine.update(endpoints, at: now)
             return core.machine.advance(to: now)
         }
-        events.forEach(listener.report)
+        events.forEach(report)
     }
 
     /// The endpoints to pick from, in the order of the list; only empty when the list is.
@@ -58,7 +67,7 @@ public final class OutlierEjection<Endpoint: Hashable & Sendable>: Sendable {
             let events = core.machine.advance(to: now)
             return (core.machine.available, events)
         }
-        events.forEach(listener.report)
+        events.forEach(report)
         return endpoints
     }
 
@@ -76,27 +85,58 @@ public final class OutlierEjection<Endpoint: Hashable & Sendable>: Sendable {
         let event = core.withLock { core in
             core.mode == .disabled ? nil : core.machine.record(ticket, verdict, at: now, shadow: core.mode == .shadow)
         }
-        if let event { listener.report(event) }
+        if let event { report(event) }
     }
 
     /// Calls an endpoint again before its time, because a health check found it well.
     public func restore(_ endpoint: Endpoint) {
         let now = time.now().nanoseconds
         let event = core.withLock { $0.machine.restore(wellFound: endpoint, at: now) }
-        if let event { listener.report(event) }
+        if let event { report(event) }
     }
 
     /// Takes new settings; records stay. Outside of `enforced` all endpoints are called again at once.
     ///
     /// - Throws: Everything that is wrong with them; then nothing has changed.
     public func configure(_ options: OutlierEjectionOptions, mode: PolicyMode = .enforced) throws(ConfigurationFaults) {
-        try PolicySetting(mode: mode, options: options).requireSound()
+        take(try PolicySetting<OutlierEjectionOptions>.checked(options, mode))
+    }
+
+    /// Takes an edit in the form of configuration files: a mode, or a mapping.
+    ///
+    /// - Throws: Everything that is wrong with it; then nothing has changed.
+    public func configure(_ edit: ConfigurationValue) throws(ConfigurationFaults) {
+        take(try setting.edited(by: edit))
+    }
+
+    private func take(_ setting: PolicySetting<OutlierEjectionOptions>) {
         let now = time.now().nanoseconds
         let events = core.withLock { core in
-            core.machine.configure(options)
-            core.mode = mode
-            return mode == .enforced ? core.machine.advance(to: now) : core.machine.restoreAll(at: now)
+            if let options = setting.options { core.machine.configure(options) }
+            core.setting = setting
+            return setting.mode == .enforced ? core.machine.advance(to: now) : core.machine.restoreAll(at: now)
         }
-        events.forEach(listener.report)
+        events.forEach(report)
+    }
+
+    /// Mode and options now.
+    public var setting: PolicySetting<OutlierEjectionOptions> {
+        core.withLock { $0.setting }
+    }
+
+    private func report(_ event: OutlierEjectionEvent<Endpoint>) {
+        switch event {
+        case .ejected(let endpoint, _, _, shadow: false): gauge(endpoint, 1)
+        case .returned(let endpoint): gauge(endpoint, 0)
+        case .ejected, .spared: break
+        }
+        listener.report(event)
+    }
+
+    /// Ejections are rare enough to look the handle up.
+    private func gauge(_ endpoint: Endpoint, _ value: Int) {
+        guard let name else { return }
+        Gauge(label: "resilience_outlier_ejected", dimensions: [("name", name), ("endpoint", "\(endpoint)")]).record(
+            value)
     }
 }
