@@ -66,9 +66,9 @@ package struct PopulationSeeder: Sendable {
             progress(Progress(done: now, total: total, stage: stage))
         }
 
-        let users = try await concurrently(plan.users) { _, user in
+        let users = try await concurrently(plan.users) { number, user in
             defer { advance("users") }
-            return try await signUp(user)
+            return try await signUp(user, key: Self.key(seed, 0, number))
         }
         // One request at a time per pair; the pairs are independent of each other.
         _ = try await concurrently(plan.friendships) { _, pair in
@@ -101,11 +101,11 @@ package struct PopulationSeeder: Sendable {
     private struct Created: Decodable { var id: String }
     private struct Session: Decodable { var accessToken: String }
 
-    private func signUp(_ user: PopulationPlan.User) async throws -> SeededPopulation.User {
+    private func signUp(_ user: PopulationPlan.User, key: String) async throws -> SeededPopulation.User {
         let created: Created = try await post(
             "\(userURL)/v1/users",
             SignUp(username: user.name, password: user.password, displayName: user.displayName), as: nil,
-            key: Self.key(0, 0, abs(user.name.utf8.reduce(7) { $0 &* 31 &+ Int($1) })))
+            key: key)
         let session: Session = try await post(
             "\(userURL)/v1/sessions", Login(username: user.name, password: user.password), as: nil)
         return SeededPopulation.User(id: created.id, name: user.displayName, token: session.accessToken)
