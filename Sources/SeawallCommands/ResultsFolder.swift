@@ -38,8 +38,10 @@ struct ResultsFolder: Sendable {
 
     /// Takes back folders in which nothing was left.
     func removeIfEmpty() {
+        let inside = FileManager.default.enumerator(atPath: path)?.allObjects as? [String] ?? []
+        // The deepest first. rmdir only ever removes a folder that is empty.
+        for name in inside.sorted(by: { $0.count > $1.count }) { rmdir("\(path)/\(name)") }
         rmdir(path)
-        // Only ever removes a folder that is empty.
         if path.hasPrefix("results/") { rmdir("results") }
     }
 
