@@ -142,13 +142,15 @@ let package = Package(
         tests(
             "ServiceKit",
             [
-                "TestSupport", "Resilience", "FaultInjection", hummingbird, hummingbirdTesting, httpTypes, httpClient, nioCore,
+                "TestSupport", "Resilience", "FaultInjection", hummingbird, hummingbirdTesting, httpTypes, httpClient,
+                nioCore,
                 nioPosix, nioTLS, coreMetrics, crypto, grdb, logging,
             ]),
         tests(
             "UserService",
             [
-                "TestSupport", "ServiceKit", "user-service", hummingbird, hummingbirdTesting, httpTypes, httpClient, nioCore,
+                "TestSupport", "ServiceKit", "user-service", hummingbird, hummingbirdTesting, httpTypes, httpClient,
+                nioCore,
                 nioHTTP1, nioTLS, grdb, logging,
             ]),
         tests(

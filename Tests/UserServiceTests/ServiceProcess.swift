@@ -6,9 +6,9 @@ import TestSupport
 import Testing
 
 /// The real executable as a process of its own.
-final class ServiceProcess:
-    @unchecked Sendable /* its properties never change; Process is used by one test at a time */
-{
+///
+/// Unchecked: its properties never change, and its `Process` is used by one test at a time.
+final class ServiceProcess: @unchecked Sendable {
     struct Announcement: Decodable {
         var event: String
         var service: String
