@@ -17,13 +17,13 @@ help:
 	@echo "make test      run the test suite"
 	@echo "make build     build the commands (release) into $(RELEASE)"
 	@echo "make install   copy the commands into PREFIX/bin (PREFIX=$(PREFIX))"
-	@echo "make format    format the sources; make lint checks the format and the scenarios"
+	@echo "make format    format the sources; make lint checks the format"
 
 demo: build
 	$(RELEASE)/seawall run scenarios/quickstart.yaml
 
 build: setup
-	swift build -c release $(SWIFT_FLAGS) $(foreach command,$(COMMANDS),--product $(command))
+	swift build -c release $(SWIFT_FLAGS)
 
 test: setup
 	swift build --build-tests $(SWIFT_FLAGS)

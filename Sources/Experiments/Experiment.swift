@@ -78,7 +78,8 @@ package struct Experiment: Sendable {
                 failure = error as? ExperimentError ?? ExperimentError(.system, networkErrorText(error))
             }
         } catch {
-            throw Task.isCancelled ? CancellationError() : error
+            if Task.isCancelled { throw CancellationError() }
+            throw error as? ExperimentError ?? ExperimentError(.system, networkErrorText(error))
         }
         record.interruption = record.interruption ?? failure?.message
         return Result(record: record, failure: failure)

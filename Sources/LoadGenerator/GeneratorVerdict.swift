@@ -42,7 +42,7 @@ struct GeneratorVerdict {
         if refused > 0 {
             lower(
                 to: .degraded,
-                "\(refused) requests were not started because too many were in flight; raise maxInFlight or lower the rate"
+                "\(refused) requests were not started because too many were in flight; lower the rate"
             )
         }
         let local = failures.filter { Self.isLocal($0.key.cause) }

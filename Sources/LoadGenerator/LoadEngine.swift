@@ -23,7 +23,7 @@ package struct LoadResult: Sendable {
     package var plannedNanoseconds: UInt64
     /// From the start of the load to the last recorded end, or to the planned end if that is later and the load was not stopped.
     package var actualNanoseconds: UInt64
-    /// Samples intended before this instant are warm-up: the first source's measured time begins here.
+    /// Samples intended before this instant are warm-up: the earliest end of any source's warm-up.
     package var warmupNanoseconds: UInt64
     /// Arrivals a second over the measured time, as planned; 0 for closed sources.
     package var offeredRatePerSecond: Double

@@ -40,7 +40,7 @@ package struct ScenarioInfo: Codable, Sendable {
     /// The script's text, so that the record describes itself.
     package var script: String
     package var seed: UInt64
-    /// Names of the variants in the script's order.
+    /// Names of the variants that were asked for, in the order in which they are played.
     package var variants: [String]
 
     package init(name: String, description: String, script: String, seed: UInt64, variants: [String]) {
@@ -76,12 +76,12 @@ package struct MachineInfo: Codable, Sendable {
 /// One play of the load under one variant of the policies.
 package struct RunRecord: Codable, Sendable {
     package var variant: String
-    /// Counted from 0; one until rounds are repeated.
+    /// Counted from 0; each variant is played once, so it is 0 for now.
     package var round: Int
     package var startedAt: String
     /// Planned length of the load, warm-up included.
     package var plannedNanoseconds: UInt64
-    /// Real length from the first intended arrival to the last recorded end.
+    /// From the start of the load to the last recorded end; at least the planned length, unless the run was stopped.
     package var actualNanoseconds: UInt64
     /// Samples intended before this instant are warm-up: they are in the slices, and in no statistic.
     package var warmupNanoseconds: UInt64
@@ -98,7 +98,7 @@ package struct RunRecord: Codable, Sendable {
     /// Baseline, fault and recovery, cut at the measured activation times; one phase `whole` when no fault was played.
     package var phases: [Phase]
     package var thresholds: [ThresholdResult]
-    /// First few distinct failures in words ("comment 127.0.0.1:4433: connection refused"), most frequent first.
+    /// The distinct failures in words ("comment 127.0.0.1:4433: connection refused"), most frequent first.
     package var failureSamples: [FailureSample]
     /// Why the run ended before its plan, or nil.
     package var interruption: String?
@@ -135,7 +135,7 @@ package struct StepInfo: Codable, Sendable, Equatable {
     package var journey: String
     /// Position in the journey, counted from 0 over request steps.
     package var index: Int
-    /// "GET /v1/timelines/home": method and the path template without its query.
+    /// "GET /v1/timelines/home": method and the path template without its query, or the script's own label.
     package var label: String
     /// Name of the target, for example `post`.
     package var target: String
@@ -234,7 +234,8 @@ package struct GeneratorHealth: Codable, Sendable {
     package var verdict: Verdict
     /// One sentence for each thing that lowered the verdict.
     package var reasons: [String]
-    /// sent − intended over the measured time.
+    /// Picked up − intended over the measured time, in nanoseconds: the generator's own lateness, without waits for a
+    /// connection. `Slice.scheduleLag` is sent − intended.
     package var scheduleLag: LatencyHistogram
     /// Time from an event-loop wake-up to the next wait, over the measured time.
     package var loopStalls: LatencyHistogram
@@ -288,7 +289,7 @@ package struct PolicySample: Codable, Sendable {
     /// "closed", "open", "half-open", "forced-open", …; nil when the pipeline has no breaker or it is disabled.
     package var breaker: String?
     /// Logical calls, attempts, and what the policies did: keys `calls`, `attempts`, `successes`, `failures`, `timeouts`,
-    /// `retries`, `fallbacks`, `rejected.<reason>`.
+    /// `retries`, `fallbacks`, `cancellations`, `late`, `rejected.<reason>`, `would_reject.<reason>`.
     package var counters: [String: UInt64]
 
     package init(atNanoseconds: UInt64, pipeline: String, breaker: String?, counters: [String: UInt64]) {

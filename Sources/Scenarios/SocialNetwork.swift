@@ -28,10 +28,10 @@ extension Scenario.System {
         }
     }
 
-    /// Edges that a fault can stand on: the load to each target, and the calls between the services.
+    /// Edges that a fault can stand on: the calls between the services, and the load to each of them.
     package var edgeNames: [String] {
-        let load = targetNames.map { Scenario.edgeName(from: Scenario.loadName, to: $0) }
-        return self == .social ? SocialNetwork.pipelines + load : load
+        guard self == .social else { return [] }
+        return SocialNetwork.pipelines + targetNames.map { Scenario.edgeName(from: Scenario.loadName, to: $0) }
     }
 
     /// Names of the pipelines that policies can be set for.

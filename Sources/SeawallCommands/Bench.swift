@@ -18,7 +18,7 @@ package struct Bench: AsyncParsableCommand {
             connection sends its next request as soon as the last is answered; such a closed loop measures capacity, and its \
             latencies are not what users at that rate would see.
 
-            Exit codes: 0 done, 3 nothing answered, 4 the generator was too late to be believed.
+            Exit codes: 0 done, 3 nothing answered, 4 the measurement is invalid.
             """)
 
     @Argument(help: "http://host:port/path or https://host:port/path")

@@ -39,8 +39,9 @@ struct BenchSummary: Encodable {
         let samples = result.slices.flatMap(\.samples).filter { $0.outcome == .ok }
         responseTimeMicroseconds = Self.quantiles(.merging(samples.map(\.responseTime)))
         serviceTimeMicroseconds = Self.quantiles(.merging(samples.map(\.serviceTime)))
-        scheduleLagP50Microseconds = Self.microseconds(result.generator.scheduleLag.percentile(50))
-        scheduleLagP99Microseconds = Self.microseconds(result.generator.scheduleLag.percentile(99))
+        let lag = LatencyHistogram.merging(result.slices.map(\.scheduleLag))
+        scheduleLagP50Microseconds = Self.microseconds(lag.percentile(50))
+        scheduleLagP99Microseconds = Self.microseconds(lag.percentile(99))
         failures = result.failureSamples.map { "\($0.message) (\($0.count) times)" }
     }
 

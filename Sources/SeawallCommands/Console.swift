@@ -13,6 +13,7 @@ enum Console {
     static func note(_ text: String) {
         // Standard output is buffered when it is no terminal: without this the two would arrive out of order in one file.
         fflush(nil)
-        FileHandle.standardError.write(Data("\(text)\n".utf8))
+        // A reader that has gone away must not take the results with it.
+        try? FileHandle.standardError.write(contentsOf: Data("\(text)\n".utf8))
     }
 }

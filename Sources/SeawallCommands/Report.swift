@@ -10,7 +10,10 @@ package struct Report: ParsableCommand {
     package static let configuration = CommandConfiguration(
         commandName: "report",
         abstract: "Draw the reports of an earlier run again.",
-        discussion: "Prints the tables and writes report.html beside run.json, or into another folder with --out.")
+        discussion: """
+            Prints the tables and writes report.html, summary.md, slices.csv, junit.xml and the histograms beside run.json, or \
+            into another folder with --out.
+            """)
 
     @Argument(help: "Results folder or its run.json.", completion: .file())
     var path: String

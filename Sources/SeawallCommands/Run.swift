@@ -17,7 +17,7 @@ package struct Run: AsyncParsableCommand {
             Ctrl-C ends the load, and what was measured is still reported; a second Ctrl-C ends at once.
 
             Exit codes: 0 passed, 1 a threshold was missed, 2 the script is wrong, 3 the system could not be reached, \
-            started or kept alive, or the results could not be written, 4 the measurement is invalid, 130 stopped by Ctrl-C.
+            started or kept alive, or the results could not be written, 4 the measurement is invalid, 130 stopped by Ctrl-C, 143 by SIGTERM.
             """)
 
     @Argument(help: "Scenario script.", completion: .file(extensions: ["yaml", "yml"]))
@@ -43,13 +43,14 @@ package struct Run: AsyncParsableCommand {
                 version: SeawallCommand.version)
             try folder.make()
             let display = RunDisplay(
-                warmup: scenario.load.map(\.warmup).max() ?? .zero, showsVariants: scenario.variants.count > 1)
+                warmup: scenario.measuredFrom, showsVariants: scenario.variants.count > 1)
             // Cancelled by the first Ctrl-C; awaited below.
             let task = Task { try await experiment.run { display.show($0) } }
             Interruption.install { _ in
+                // First, because the rest may wait for a terminal that does not take more text.
+                task.cancel()
                 display.finish()
                 Console.note("stopping; what was measured will be reported (Ctrl-C again ends at once)")
-                task.cancel()
             }
             defer { display.finish() }
             let result = try await task.value
@@ -105,8 +106,11 @@ package struct Run: AsyncParsableCommand {
         }
         let invalid = result.record.runs.filter { $0.generator.verdict == .invalid || !$0.accounting.isBalanced }
         if !invalid.isEmpty {
+            let reasons = invalid.flatMap { $0.generator.reasons }
             throw CommandFailure(
-                .measurement, "the measurement is invalid: the load generator could not keep its schedule")
+                .measurement,
+                "the measurement is invalid: \(reasons.isEmpty ? "its accounts do not balance" : reasons.joined(separator: "; "))"
+            )
         }
         let missed = result.record.runs.flatMap(\.thresholds).filter { !$0.passed }.count
         if missed > 0 {

@@ -96,5 +96,8 @@ final class RunDisplay: Sendable {
         state.lineIsOpen = false
     }
 
-    private func write(_ text: String) { FileHandle.standardError.write(Data(text.utf8)) }
+    private func write(_ text: String) {
+        // A reader that has gone away must not take the measurement with it.
+        try? FileHandle.standardError.write(contentsOf: Data(text.utf8))
+    }
 }

@@ -12,7 +12,8 @@ package struct SeawallCommand: AsyncParsableCommand {
         abstract: "Load-tests services, breaks them while it does, and shows what resilience policies change.",
         discussion: """
             Exit codes: 0 passed, 1 a threshold was missed, 2 the script is wrong, 3 the system could not be reached or \
-            started, 4 the measurement is invalid, 64 the command line is wrong, 130 stopped by Ctrl-C.
+            started, 4 the measurement is invalid, 64 the command line is wrong, 130 stopped by Ctrl-C, \
+            143 by SIGTERM.
             """,
         version: version,
         subcommands: [Run.self, Validate.self, Report.self, Up.self, Policies.self, Bench.self, FaultProxy.self])
@@ -37,7 +38,10 @@ package struct SeawallCommand: AsyncParsableCommand {
             if !failure.message.isEmpty { Console.error(failure.message) }
             return failure.code.rawValue
         } catch {
-            exit(withError: error)
+            guard exitCode(for: error) == .failure else { exit(withError: error) }
+            // Not one of ArgumentParser's own: 1 would say that a threshold was missed.
+            Console.error("\(error)")
+            return CommandFailure.Code.system.rawValue
         }
     }
 }

@@ -49,6 +49,14 @@ struct ThresholdEvaluatorTests {
                 expression: "it", journey: journey, metric: metric, comparison: comparison, value: value, phase: phase))
     }
 
+    @Test("on errors is met at exactly its share")
+    func exactShare() {
+        // 20 of 1,000: 1 - 0.98 is a little more than 0.02.
+        #expect(evaluate(.errors, .lessOrEqual, 0.02).passed)
+        #expect(!evaluate(.errors, .less, 0.02).passed)
+        #expect(evaluate(.success, .greaterOrEqual, 0.98).passed)
+    }
+
     @Test(
         "on a percentile is held against successes and those that never got an answer",
         arguments: [

@@ -103,6 +103,32 @@ struct RunEndToEndTests {
         #expect(seawall.output.contains("variants side by side"))
     }
 
+    @Test("a service that a fault killed comes back with its policies")
+    func policiesSurviveAKill() async throws {
+        let seawall = try SeawallProcess(
+            ["run", "scenario.yaml", "--out", "out"],
+            script: script(
+                duration: "9s",
+                extra: """
+                    faults:
+                      - at: 2s
+                        for: 1s
+                        on: post
+                        kill: {}
+                      - at: 6s
+                        for: 3s
+                        on: post -> comment
+                        down: {}
+                    policies:
+                      post -> comment: {fallback: enforced}
+                    """))
+        _ = await seawall.exitCode()
+        let run = try #require(try RunFile.read("\(seawall.folder.path)/out").runs.first)
+        let fallbacks = run.policySamples.last { $0.pipeline == "post -> comment" }?.counters["fallbacks"] ?? 0
+        // Without its policies the new process would fail these timelines instead.
+        #expect(fallbacks > 0, "\(seawall.errors)")
+    }
+
     @Test("a missed threshold ends with 1")
     func missedThreshold() async throws {
         let seawall = try SeawallProcess(

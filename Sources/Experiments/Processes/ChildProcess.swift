@@ -82,6 +82,11 @@ package final class ChildProcess: Sendable {
 
     /// Sends a signal, unless the process has ended.
     package func send(signal: Int32) {
+        guard pidfd >= 0 else {
+            // A kernel without pidfd. The id is this process's until it is reaped, and `exit` is set right after that.
+            if exit.current == nil { _ = kill(processID, signal) }
+            return
+        }
         // By descriptor, so that a process id that the kernel has given away again is never hit.
         _ = seawall_pidfd_send_signal(pidfd, signal)
     }

@@ -11,11 +11,16 @@ package enum Folder {
     }
 
     /// Makes a folder and those above it, as far as they are missing.
+    ///
+    /// - Parameter mode: Of the folder itself; those above it are made for everybody to pass.
     package static func make(_ path: String, mode: UInt32 = 0o755) throws(Failure) {
         var made = path.hasPrefix("/") ? "/" : ""
-        for part in path.split(separator: "/") {
+        let parts = path.split(separator: "/")
+        for (index, part) in parts.enumerated() {
             made += made.isEmpty || made == "/" ? part : "/\(part)"
-            if mkdir(made, mode_t(mode)) != 0, errno != EEXIST { throw Failure(reason: errorText(errno)) }
+            if mkdir(made, mode_t(index == parts.count - 1 ? mode : 0o755)) != 0, errno != EEXIST {
+                throw Failure(reason: errorText(errno))
+            }
         }
         var status = stat()
         guard stat(path, &status) == 0 else { throw Failure(reason: errorText(errno)) }

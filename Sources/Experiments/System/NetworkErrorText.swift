@@ -23,6 +23,9 @@ func networkErrorText(_ error: any Error) -> String {
         return error.connectionErrors.first.map { networkErrorText($0.error) } ?? "cannot connect"
     case let error as IOError: return errorText(error.errnoCode)
     case let error as ExperimentError: return error.message
+    case let refusal as AdminRefusal:
+        return "\(refusal.service)-service answered \(refusal.status) to \(refusal.request): "
+            + refusal.reasons.joined(separator: "; ")
     default: return "\(error)"
     }
 }

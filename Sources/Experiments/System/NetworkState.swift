@@ -39,7 +39,9 @@ package struct NetworkState: Codable, Sendable, Equatable {
     }
 
     /// Whether the process that wrote the file is still there.
-    package var isAlive: Bool { kill(processID, 0) == 0 || errno == EPERM }
+    ///
+    /// Its own id does not count: in a container the next process often gets the id of one that was killed.
+    package var isAlive: Bool { processID != getpid() && (kill(processID, 0) == 0 || errno == EPERM) }
 
     /// Writes the file into a folder, readable by this user only.
     package func write(to folder: String) throws(ExperimentError) {

@@ -25,6 +25,7 @@ extension RunningNetwork {
                 )
             }
         }
+        await remember(edits)
     }
 
     /// Brings a population into the network through its public API.

@@ -2,6 +2,7 @@
 
 internal import AsyncHTTPClient
 internal import Foundation
+internal import Resilience
 
 /// The social network as a system under test: three services and, where faults need one, a fault proxy, each a process.
 ///
@@ -48,6 +49,8 @@ package actor RunningNetwork {
     /// Process ids that a fault or `stop` is about to end.
     private var expectedToEnd: Set<Int32> = []
     private var stopped = false
+    /// What every service was told about its policies so far, in order.
+    private var appliedEdits: [PolicyEdits] = []
 
     private init(_ configuration: Configuration) {
         self.configuration = configuration
@@ -109,11 +112,19 @@ package actor RunningNetwork {
         _ = await process.exit.value()
     }
 
-    /// Starts a service again that was killed, on its data and its ports.
+    /// Keeps edits that every service has taken, for those that are started again.
+    func remember(_ edits: PolicyEdits) {
+        appliedEdits.append(edits)
+    }
+
+    /// Starts a service again that was killed, on its data, its ports and its policies, and waits until it is ready.
     func revive(_ service: ServiceName) async throws {
         guard !stopped, let old = services[service], old.process.exit.current != nil else { return }
         services[service] = try await startService(service, port: old.port, adminPort: old.adminPort ?? 0)
-        try await admin(of: service).write(.put, "/directory", directory(for: service))
+        let admin = try admin(of: service)
+        try await admin.write(.put, "/directory", directory(for: service))
+        for edits in appliedEdits { try await admin.change(edits) }
+        try await waitUntilReady(service, until: .now + configuration.startLimit)
     }
 
     /// Stops every process, those that are paused included, and waits until they are reaped.
@@ -136,15 +147,14 @@ package actor RunningNetwork {
 
 extension RunningNetwork {
     private func launch() async throws {
-        for directory in [configuration.tlsDirectory, configuration.logDirectory] {
-            try makeFolder(directory)
-        }
+        try makeFolder(configuration.tlsDirectory, mode: 0o700)
+        try makeFolder(configuration.logDirectory)
         // Every missing program is found before the first one runs.
         for service in ServiceName.allCases { _ = try configuration.executables.path(of: service.executable) }
 
         try await withThrowingTaskGroup { group in
             for (number, service) in ServiceName.allCases.enumerated() {
-                try makeFolder(dataDirectory(of: service))
+                try makeFolder(dataDirectory(of: service), mode: 0o700)
                 let base = configuration.basePort
                 group.addTask {
                     let started = try await self.startService(
@@ -223,19 +233,21 @@ extension RunningNetwork {
 
     private func waitUntilReady() async throws {
         let deadline = ContinuousClock.now + configuration.startLimit
-        for service in ServiceName.allCases {
-            let admin = try admin(of: service)
-            while let reasons = try await admin.unreadiness() {
-                if let dead = failure.current { throw dead }
-                guard ContinuousClock.now < deadline else {
-                    throw ExperimentError(
-                        .system,
-                        "\(service.executable) was not ready within \(configuration.startLimit): \(reasons.joined(separator: "; "))",
-                        advice: "its log is \(configuration.logDirectory)/\(service.executable).log",
-                        evidence: services[service]?.process.lastLogLines() ?? [])
-                }
-                try await Task.sleep(for: .milliseconds(25))
+        for service in ServiceName.allCases { try await waitUntilReady(service, until: deadline) }
+    }
+
+    private func waitUntilReady(_ service: ServiceName, until deadline: ContinuousClock.Instant) async throws {
+        let admin = try admin(of: service)
+        while let reasons = try await admin.unreadiness() {
+            if let dead = failure.current { throw dead }
+            guard ContinuousClock.now < deadline else {
+                throw ExperimentError(
+                    .system,
+                    "\(service.executable) was not ready within \(configuration.startLimit): \(reasons.joined(separator: "; "))",
+                    advice: "its log is \(configuration.logDirectory)/\(service.executable).log",
+                    evidence: services[service]?.process.lastLogLines() ?? [])
             }
+            try await Task.sleep(for: .milliseconds(25))
         }
     }
 
@@ -243,8 +255,8 @@ extension RunningNetwork {
         "\(configuration.dataDirectory)/\(service.rawValue)"
     }
 
-    private func makeFolder(_ path: String) throws(ExperimentError) {
-        do { try Folder.make(path) } catch {
+    private func makeFolder(_ path: String, mode: UInt32 = 0o755) throws(ExperimentError) {
+        do { try Folder.make(path, mode: mode) } catch {
             throw ExperimentError(
                 .results, "cannot make the folder \(path): \(error.reason)", advice: "choose another folder")
         }

@@ -10,6 +10,7 @@ actor FaultConductor {
     private let seed: UInt64
     private var windows: [FaultWindow] = []
     /// In-service faults that are active now: an admin port takes the whole list.
+    private var sending: [ServiceName: Task<Void, any Error>] = [:]
     private var inside: [ServiceName: [(id: Int, fault: ServiceFault)]] = [:]
 
     init(network: RunningNetwork, seed: UInt64) {
@@ -72,7 +73,10 @@ actor FaultConductor {
             let service = try service(name)
             switch fault.kind {
             case .pause: await network.send(signal: SIGCONT, to: service)
-            case .kill: try await network.revive(service)
+            case .kill:
+                try await network.revive(service)
+                // The new process knows nothing of the faults that are active in it.
+                if inside[service]?.isEmpty == false { try await sendFaults(of: service) }
             default:
                 inside[service]?.removeAll { $0.id == number }
                 try await sendFaults(of: service)
@@ -80,7 +84,19 @@ actor FaultConductor {
         }
     }
 
+    /// Sends the whole list after whatever is being sent to the service already: the last list to arrive is the newest.
     private func sendFaults(of service: ServiceName) async throws {
+        let before = sending[service]
+        // Owned by this call, which awaits it; later calls wait for it too.
+        let task = Task {
+            _ = await before?.result
+            try await self.putFaults(of: service)
+        }
+        sending[service] = task
+        try await task.value
+    }
+
+    private func putFaults(of service: ServiceName) async throws {
         let faults = inside[service, default: []].map(\.fault)
         let admin = try await network.admin(of: service)
         do {

@@ -21,11 +21,20 @@ final class PolicySampler: Sendable {
         return latest.sorted { $0.key < $1.key }.map { (pipeline: $0.key, state: $0.value) }
     }
 
-    /// Samples at once and then at each full second, until the task is cancelled.
+    /// Samples at once and then at each full second, until the task is cancelled. Each service by itself: one that a fault
+    /// has stopped does not hold the others' samples up.
     func run(clock: RunClock) async {
+        await withTaskGroup { group in
+            for service in ServiceName.allCases {
+                group.addTask { await self.run(service, clock) }
+            }
+        }
+    }
+
+    private func run(_ service: ServiceName, _ clock: RunClock) async {
         var second = 0
         while !Task.isCancelled {
-            await sample(at: clock)
+            await sample(service, at: clock)
             second = max(second + 1, Int(clock.now / 1_000_000_000) + 1)
             do { try await clock.sleep(until: .seconds(second)) } catch { return }
         }
@@ -35,19 +44,19 @@ final class PolicySampler: Sendable {
     func sample(at clock: RunClock) async {
         await withTaskGroup { group in
             for service in ServiceName.allCases {
-                group.addTask {
-                    guard let admin = try? await self.network.admin(of: service),
-                        let pipelines = try? await admin.pipelines()
-                    else { return }
-                    let now = clock.now
-                    self.samples.withLock { samples in
-                        samples += pipelines.map {
-                            PolicySample(
-                                atNanoseconds: now, pipeline: $0.name, breaker: $0.breakerState?.rawValue,
-                                counters: $0.counters)
-                        }
-                    }
-                }
+                group.addTask { await self.sample(service, at: clock) }
+            }
+        }
+    }
+
+    private func sample(_ service: ServiceName, at clock: RunClock) async {
+        guard let admin = try? await network.admin(of: service), let pipelines = try? await admin.pipelines()
+        else { return }
+        let now = clock.now
+        samples.withLock { samples in
+            samples += pipelines.map {
+                PolicySample(
+                    atNanoseconds: now, pipeline: $0.name, breaker: $0.breakerState?.rawValue, counters: $0.counters)
             }
         }
     }

@@ -34,7 +34,10 @@ package struct ThresholdEvaluator {
             guard let success = run.successRatio(journey: threshold.journey, in: phase) else {
                 return result(threshold, false, "no requests")
             }
-            let value = threshold.metric == .success ? success : 1 - success
+            // Counted, not 1 - success: that is not exactly 1 % when 99 of 100 succeed.
+            let all = run.count(SampleFilter(journey: threshold.journey, phase: phase))
+            let good = run.count(SampleFilter(journey: threshold.journey, outcomes: [.ok], phase: phase))
+            let value = threshold.metric == .success ? success : Double(all - good) / Double(all)
             return result(threshold, holds(value, threshold), Self.percentText(value))
         case .percentile, .mean, .max:
             let times = run.responseTime(

@@ -33,7 +33,6 @@ final class FaultProxy {
     }
 
     var isEnabled: Bool { listener != nil }
-    var openConnections: Int { links.count }
 
     /// Starts to listen; does nothing when it listens already.
     func enable() -> EventLoopFuture<Void> {

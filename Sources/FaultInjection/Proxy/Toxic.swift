@@ -83,6 +83,7 @@ extension Toxic.Kind {
             guard value("size_variation") < value("average_size") else {
                 throw Invalid(message: "size_variation must be below average_size")
             }
+            guard value("delay") <= 1_000_000 else { throw Invalid(message: "a slicer's delay is at most 1000000 µs") }
             self = .slicer(
                 averageSize: value("average_size"), variation: value("size_variation"),
                 delay: .microseconds(value("delay")))

@@ -47,13 +47,11 @@ extension ScenarioReader {
         guard let node = section.required("on", example: "post -> comment"), let text = reader.text(node, "on"),
             let system
         else { return nil }
+        guard system == .social else {
+            reader.report(node.position, "faults need the social network; the system of this script is 'targets'")
+            return nil
+        }
         guard let arrow = text.firstRange(of: "->") else {
-            guard system == .social else {
-                reader.report(
-                    node.position,
-                    "faults inside a service need the social network; write an edge like \(system.edgeNames[0])")
-                return nil
-            }
             let service = text.trimmed
             return reader.reference(service, "service", among: SocialNetwork.services, at: node.position)
                 ? .service(service) : nil

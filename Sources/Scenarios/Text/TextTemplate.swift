@@ -39,9 +39,6 @@ package struct TextTemplate: Sendable, Equatable {
     /// For each segment, where it starts in the text, in Unicode scalars.
     private(set) var offsets: [Int] = []
 
-    /// Whether the text has no holes.
-    package var isLiteral: Bool { segments.allSatisfy { if case .literal = $0 { true } else { false } } }
-
     /// Reads a template.
     ///
     /// Only its syntax is checked here; which variables, tables and columns there are is known where a script is read.

@@ -20,7 +20,6 @@ package struct PasswordHasher: Sendable {
         /// What the OWASP Password Storage Cheat Sheet asks of scrypt: N = 2^17, r = 8, p = 1; 128 MiB and some 300 ms.
         package static let owasp = Cost(name: "owasp", logN: 17)
 
-        package static let all = [bench, owasp]
     }
 
     package let cost: Cost

@@ -27,9 +27,9 @@ package final class InServiceFaults: Sendable {
         state.withLock {
             $0.decider = decider
             $0.generation += 1
+            // Under the lock, so that two changes at once leave both of the same one.
+            isActive.store(!decider.isIdle, ordering: .releasing)
         }
-        // After the decider: whoever sees `true` also sees the decider through the lock.
-        isActive.store(!decider.isIdle, ordering: .releasing)
     }
 
     /// Does to a request what the faults demand: waits, hangs, or answers in the service's place.
