@@ -4,8 +4,9 @@ internal import Synchronization
 
 /// Ends an attempt that takes too long by cancelling it.
 ///
-/// It waits until the attempt has really ended: an operation that ignores cancellation is late however short the limit is. An attempt that returned a
-/// value all the same keeps it. The caller's own cancellation is passed on and is not a timeout.
+/// It waits until the attempt has really ended: an operation that ignores cancellation is late however short the limit
+/// is. An attempt that returned a value all the same keeps it. The caller's own cancellation is passed on and is not a
+/// timeout.
 public final class AttemptTimeout: Sendable {
     /// The limit in nanoseconds; 0 while the policy never had one.
     private let limit: Atomic<Int64>

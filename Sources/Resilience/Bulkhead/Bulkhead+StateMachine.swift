@@ -6,8 +6,8 @@ extension Bulkhead {
 
     /// The bulkhead without lock and continuations.
     ///
-    /// A waiter leaves the queue exactly once: granted, cancelled or timed out. A slot is only ever granted to a call that is in the queue, so none is
-    /// lost to a caller that has gone.
+    /// A waiter leaves the queue exactly once: granted, cancelled or timed out. A slot is only ever granted to a call
+    /// that is in the queue, so none is lost to a caller that has gone.
     struct StateMachine: Sendable {
         enum Admission: Sendable, Equatable {
             case granted
@@ -64,7 +64,8 @@ extension Bulkhead {
             queue.remove(id)
         }
 
-        /// Takes new options. When the limit shrinks nobody is thrown out: slots retire as they come back, before new ones are granted.
+        /// Takes new options. When the limit shrinks nobody is thrown out: slots retire as they come back, before new
+        /// ones are granted.
         ///
         /// - Returns: The waiters that the new limit lets in.
         mutating func configure(_ new: BulkheadOptions) -> [WaiterID] {
@@ -98,8 +99,8 @@ extension Bulkhead {
         }
     }
 
-    /// Identifiers in increasing order, with O(1) at both ends. Removal from the middle is O(n) in a queue that is bounded and
-    /// happens only when somebody gives up.
+    /// Identifiers in increasing order, with O(1) at both ends. Removal from the middle is O(n) in a queue that is
+    /// bounded and happens only when somebody gives up.
     struct WaiterQueue: Sendable {
         private var items: [WaiterID] = []
         private var head = 0

@@ -11,7 +11,8 @@ public final class Bulkhead: Sendable {
         case cancelled
     }
 
-    /// Between "is in the queue" and "is suspended" a waiter can already be granted its slot: the resolution then waits for the continuation.
+    /// Between "is in the queue" and "is suspended" a waiter can already be granted its slot: the resolution then waits
+    /// for the continuation.
     private enum Waiter {
         case registered
         case suspended(CheckedContinuation<Resolution, Never>)

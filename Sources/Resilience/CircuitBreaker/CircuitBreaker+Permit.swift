@@ -3,7 +3,8 @@
 extension CircuitBreaker {
     /// The right to make one call, for code that can't be a closure in a pipeline.
     ///
-    /// Use it up with `succeed`, `fail` or `ignore`. A permit that is dropped counts as abandoned: a probe's slot becomes free and nothing is recorded.
+    /// Use it up with `succeed`, `fail` or `ignore`. A permit that is dropped counts as abandoned: a probe's slot
+    /// becomes free and nothing is recorded.
     public struct Permit: ~Copyable, Sendable {
         @usableFromInline let breaker: CircuitBreaker
         @usableFromInline let ticket: Ticket

@@ -12,9 +12,9 @@ extension CircuitBreaker {
 
     /// The breaker without lock, clock and listeners: a value that is told the time.
     ///
-    /// closed → open when a rule trips; open → half open at the first call after the open time; half open → closed or open as soon as
-    /// the probes still missing can't change the result, or → open when they are overdue. Every transition starts a new generation, and results
-    /// of older generations decide nothing.
+    /// closed → open when a rule trips; open → half open at the first call after the open time; half open → closed or
+    /// open as soon as the probes still missing can't change the result, or → open when they are overdue. Every
+    /// transition starts a new generation, and results of older generations decide nothing.
     struct StateMachine: Sendable {
         private(set) var options: CircuitBreakerOptions
         private(set) var limits: Limits
@@ -99,8 +99,8 @@ extension CircuitBreaker {
 
         /// The usual case of `record`: a success that was not slow, in the closed state, that can't trip a rule.
         ///
-        /// Such a result lowers every rate, so it only matters when it completes the minimum of calls, or when older results
-        /// leave the window with it.
+        /// Such a result lowers every rate, so it only matters when it completes the minimum of calls, or when older
+        /// results leave the window with it.
         ///
         /// - Returns: False, with nothing changed, when the whole way has to be gone.
         mutating func recordQuickSuccess(_ ticket: Ticket, duration: Int64, at now: Int64) -> Bool {
@@ -164,7 +164,8 @@ extension CircuitBreaker {
             return transition
         }
 
-        /// base × multiplier^(openings − 1), at most the cap, spread by ± jitter; never below what the callee asked for within the cap.
+        /// base × multiplier^(openings − 1), at most the cap, spread by ± jitter; never below what the callee asked for
+        /// within the cap.
         private mutating func openTime(atLeast retryAfter: Int64) -> Int64 {
             var time = limits.openNanoseconds
             // A loop instead of a power: it ends at the cap long before it could overflow.

@@ -101,7 +101,8 @@ extension CircuitBreaker {
             return true
         }
 
-        /// Drops the buckets that have left the window. A clock that goes backwards drops nothing: the newest bucket stays.
+        /// Drops the buckets that have left the window. A clock that goes backwards drops nothing: the newest bucket
+        /// stays.
         mutating func roll(to now: Int64) {
             if now < end { return }
             let passed = end == .min ? Int64.max : now.subtractingSaturated(end) / bucketNanoseconds + 1

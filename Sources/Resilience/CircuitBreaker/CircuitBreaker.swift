@@ -4,14 +4,16 @@ internal import Synchronization
 
 /// Stops calling a callee that fails or is slow, and probes it carefully before it calls again.
 ///
-/// Calls are admitted with `acquire`; their results come back through the permit. All methods may be called from any thread; none waits.
+/// Calls are admitted with `acquire`; their results come back through the permit. All methods may be called from any
+/// thread; none waits.
 public final class CircuitBreaker: Sendable {
     /// What an admitted call carries until its result is known.
     @usableFromInline
     struct Ticket: Sendable, Equatable {
         /// The generation of the state that admitted the call.
         @usableFromInline var generation: UInt32
-        /// False when the call only passed because the breaker was not enforced: its result is not the machine's business.
+        /// False when the call only passed because the breaker was not enforced: its result is not the machine's
+        /// business.
         @usableFromInline var isAdmitted = true
 
         @usableFromInline static var none: Ticket { Ticket(generation: 0, isAdmitted: false) }
@@ -213,8 +215,8 @@ extension CircuitBreaker.Core {
             let (admission, transition) = machine.acquire(at: now)
             return (admission, transition, nil)
         case .shadow, .forcedClosed:
-            // The machine goes on seeing exactly the calls that it would have admitted, so that it stands where it would
-            // stand, and enforcing it again needs no cold start.
+            // The machine goes on seeing exactly the calls that it would have admitted, so that it stands where it
+            // would stand, and enforcing it again needs no cold start.
             let (admission, transition) = machine.acquire(at: now)
             guard case .refused(let rejection) = admission else { return (admission, transition, nil) }
             return (.admitted(.none), transition, mode == .shadow ? rejection.reason : nil)

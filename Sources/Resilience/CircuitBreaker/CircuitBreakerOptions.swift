@@ -23,7 +23,8 @@ public struct CircuitBreakerOptions: Sendable, Equatable {
         }
     }
 
-    /// How long the breaker stays open: `base × multiplier^(consecutive openings − 1)`, at most `cap`, then spread by ± `jitter`.
+    /// How long the breaker stays open: `base × multiplier^(consecutive openings − 1)`, at most `cap`, then spread by ±
+    /// `jitter`.
     public struct OpenTime: Sendable, Equatable {
         /// The first time. 1 ms … 1 h.
         public var base: Duration
@@ -49,10 +50,11 @@ public struct CircuitBreakerOptions: Sendable, Equatable {
 
     /// How the breaker probes.
     public struct HalfOpen: Sendable, Equatable {
-        /// The calls let through to find out; the breaker decides as soon as the rest can't change the result. 1 … 1000.
+        /// The calls let through to find out; the breaker decides as soon as the rest can't change the result. 1 …
+        /// 1000.
         public var probes: Int
-        /// The longest time for that; when it passes without a decision the breaker opens again. Nil: the longest of the open time's
-        /// base, twice the slow-call duration and 10 s.
+        /// The longest time for that; when it passes without a decision the breaker opens again. Nil: the longest of
+        /// the open time's base, twice the slow-call duration and 10 s.
         public var maximumDuration: Duration?
 
         public init(probes: Int = 5, maximumDuration: Duration? = nil) {
@@ -66,7 +68,8 @@ public struct CircuitBreakerOptions: Sendable, Equatable {
     public var failureRate: Double?
     /// Slow calls; nil switches the rule off.
     public var slowCall: SlowCall?
-    /// The share of calls that failed or were slow at which the breaker opens, inclusive; nil switches the rule off. Needs `slowCall`.
+    /// The share of calls that failed or were slow at which the breaker opens, inclusive; nil switches the rule off.
+    /// Needs `slowCall`.
     public var badRate: Double?
     /// The number of failures in a row that opens the breaker whatever the rates say; nil switches the rule off.
     public var consecutiveFailures: Int?
@@ -75,7 +78,8 @@ public struct CircuitBreakerOptions: Sendable, Equatable {
     public var open: OpenTime
     public var halfOpen: HalfOpen
 
-    /// The defaults: ten seconds, 50 % failures of at least 20 calls, open for 5 s doubling up to 60 s ± 50 %, five probes.
+    /// The defaults: ten seconds, 50 % failures of at least 20 calls, open for 5 s doubling up to 60 s ± 50 %, five
+    /// probes.
     public init(
         window: Window = .time(.seconds(10)), failureRate: Double? = 0.5, slowCall: SlowCall? = nil,
         badRate: Double? = nil,

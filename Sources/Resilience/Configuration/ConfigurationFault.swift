@@ -28,7 +28,8 @@ extension ConfigurationFault: CustomStringConvertible {
     }
 }
 
-/// Everything that is wrong in a configuration, so that it can be mended in one go. Nothing of the configuration was applied.
+/// Everything that is wrong in a configuration, so that it can be mended in one go. Nothing of the configuration was
+/// applied.
 public struct ConfigurationFaults: Error, Sendable, Hashable, Codable, CustomStringConvertible {
     public var faults: [ConfigurationFault]
 
@@ -43,7 +44,8 @@ public struct ConfigurationFaults: Error, Sendable, Hashable, Codable, CustomStr
 
 /// Finds what somebody meant to type.
 package enum NearestName {
-    /// The candidate with the fewest edits (Damerau-Levenshtein, adjacent swaps count one), if it is close enough to be a slip.
+    /// The candidate with the fewest edits (Damerau-Levenshtein, adjacent swaps count one), if it is close enough to be
+    /// a slip.
     package static func find(_ typed: String, in candidates: [String]) -> String? {
         let allowance = max(1, min(3, typed.count / 3))
         let scored = candidates.map { ($0, distance(typed, $0)) }.filter { $0.1 <= allowance }

@@ -9,7 +9,8 @@ struct ConfigurationField<Options> {
     /// The value as it would be written; nil when it is not set.
     let write: (Options) -> ConfigurationValue?
 
-    /// A field whose value is one word or number; `parse` gives nil for what does not fit, and `expects` says what would.
+    /// A field whose value is one word or number; `parse` gives nil for what does not fit, and `expects` says what
+    /// would.
     static func scalar<Value>(
         _ key: String, expects: String, allowed: [String] = [], _ path: WritableKeyPath<Options, Value>,
         write: @escaping (Value) -> ConfigurationValue?, parse: @escaping (ConfigurationValue) -> Value?

@@ -7,7 +7,8 @@ public enum ConfigurationText {
         ("h", 3_600_000_000_000),
     ]
 
-    /// The duration that the text stands for, or nil when it is none: a number with a unit (ns, us, ms, s, m, h), not negative.
+    /// The duration that the text stands for, or nil when it is none: a number with a unit (ns, us, ms, s, m, h), not
+    /// negative.
     public static func duration(_ text: String) -> Duration? {
         let digits = text.prefix { $0.isASCII && ($0.isNumber || $0 == ".") }
         let suffix = text.dropFirst(digits.count).drop { $0 == " " }

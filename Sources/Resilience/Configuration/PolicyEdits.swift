@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// Changes to the policies of named pipelines: what a scenario's `policies`, a variant, a start-up file and a PATCH all are.
+/// Changes to the policies of named pipelines: what a scenario's `policies`, a variant, a start-up file and a PATCH all
+/// are.
 ///
-/// A mapping from the name of a pipeline (or `all`) to a mode word for all of its policies, or to a mapping from policy to its edit.
-/// Edits under `all` are applied before the others. Reading checks keys, kinds and bounds; whether a policy has all it needs shows when the
-/// edits are applied to a `PolicySet`, because earlier edits may have set it.
+/// A mapping from the name of a pipeline (or `all`) to a mode word for all of its policies, or to a mapping from policy
+/// to its edit. Edits under `all` are applied before the others. Reading checks keys, kinds and bounds; whether a
+/// policy has all it needs shows when the edits are applied to a `PolicySet`, because earlier edits may have set it.
 public struct PolicyEdits: Sendable, Equatable {
     /// The key that addresses every pipeline, or every policy of a pipeline.
     public static let everything = "all"
@@ -64,8 +65,8 @@ extension PolicyEdits: Codable {
     }
 }
 
-/// The configurations of all pipelines that edits have addressed, without the pipelines: what a registry keeps, and what a
-/// scenario uses to see what its variants come to.
+/// The configurations of all pipelines that edits have addressed, without the pipelines: what a registry keeps, and
+/// what a scenario uses to see what its variants come to.
 public struct PolicySet: Sendable, Equatable {
     /// The configuration of pipelines that no edit has named.
     public private(set) var common = PipelineConfiguration()

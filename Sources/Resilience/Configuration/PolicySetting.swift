@@ -37,8 +37,8 @@ extension PolicySetting where Options: PolicyOptions {
         PolicySetting(mode: .disabled, options: Options.required.isEmpty ? Options.blank : nil)
     }
 
-    /// Applies one edit: a mode word, a shorthand scalar, or a mapping with an optional `mode`. Fields that the edit leaves out
-    /// keep their value. An edit that sets fields switches the policy on unless it says otherwise.
+    /// Applies one edit: a mode word, a shorthand scalar, or a mapping with an optional `mode`. Fields that the edit
+    /// leaves out keep their value. An edit that sets fields switches the policy on unless it says otherwise.
     mutating func apply(
         _ value: ConfigurationValue, kind: PolicyKind, at place: [String], _ faults: inout [ConfigurationFault]
     ) {

@@ -29,7 +29,8 @@ public struct CallContext: Sendable, Hashable {
         self.idempotency = idempotency
     }
 
-    /// The context of the call that this task works for; a server binds it for each request, pipelines below take the earlier deadline.
+    /// The context of the call that this task works for; a server binds it for each request, pipelines below take the
+    /// earlier deadline.
     @TaskLocal public static var current: CallContext?
 
     /// The time left until the deadline, never negative; nil without a deadline.

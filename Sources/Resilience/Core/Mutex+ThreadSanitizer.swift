@@ -5,9 +5,9 @@
 
     /// The standard library's `Mutex` for builds under Thread Sanitizer.
     ///
-    /// On Linux `Synchronization.Mutex` waits in a library that is not instrumented, so that the sanitizer misses that one critical section happens before
-    /// the next and reports races that aren't there. It knows pthread's mutexes. The type shadows the imported one in this module:
-    /// `swift test --sanitize=thread -Xswiftc -DTHREAD_SANITIZER`.
+    /// On Linux `Synchronization.Mutex` waits in a library that is not instrumented, so that the sanitizer misses that
+    /// one critical section happens before the next and reports races that aren't there. It knows pthread's mutexes.
+    /// The type shadows the imported one in this module: `swift test --sanitize=thread -Xswiftc -DTHREAD_SANITIZER`.
     ///
     /// `@unchecked Sendable`: the value is only touched while the pthread mutex is held, and freed by the only owner.
     struct Mutex<Value>: ~Copyable, @unchecked Sendable {

@@ -6,8 +6,8 @@ public enum Verdict: UInt8, Sendable, Hashable, CaseIterable {
     case success
     /// The callee failed.
     case failure
-    /// The callee said that it is overloaded (429, RESOURCE_EXHAUSTED): counts into failure rates and fails a probe, but does
-    /// not add to consecutive failures.
+    /// The callee said that it is overloaded (429, RESOURCE_EXHAUSTED): counts into failure rates and fails a probe,
+    /// but does not add to consecutive failures.
     case throttled
     /// Says nothing about the callee: the caller gave up, or this process refused the call itself.
     case ignore

@@ -4,7 +4,8 @@ internal import Synchronization
 
 /// Bounds a call as a whole: no attempt and no pause goes beyond it, and the rest of the time travels on with the call.
 ///
-/// Deadlines are instants, so that nested ones compare: the earlier of this one, the one that the caller hands in and `CallContext.current`'s counts.
+/// Deadlines are instants, so that nested ones compare: the earlier of this one, the one that the caller hands in and
+/// `CallContext.current`'s counts.
 public final class Deadline: Sendable {
     private let machine: Mutex<StateMachine>
     private let active: Atomic<Bool>

@@ -61,7 +61,8 @@ public enum PipelineBuilder {
 extension PipelineConfiguration {
     /// The configuration that a block describes, everything in it enforced.
     ///
-    /// - Throws: Every policy that stands in a place where it would do harm, and everything that is wrong with the options.
+    /// - Throws: Every policy that stands in a place where it would do harm, and everything that is wrong with the
+    ///   options.
     public init(@PipelineBuilder _ policies: () -> [PipelineElement]) throws(ConfigurationFaults) {
         self.init()
         let elements = policies()
@@ -117,7 +118,8 @@ extension PolicyKind {
 extension ResiliencePipeline {
     /// A pipeline made of the policies of a block, from the outermost to the innermost.
     ///
-    /// - Throws: Every policy that stands in a place where it would do harm, and everything that is wrong with the options.
+    /// - Throws: Every policy that stands in a place where it would do harm, and everything that is wrong with the
+    ///   options.
     public convenience init(
         name: String, time: TimeSource = .system, seed: UInt64 = .random(in: .min ... .max),
         @PipelineBuilder policies: () -> [PipelineElement]

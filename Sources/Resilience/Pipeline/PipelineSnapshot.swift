@@ -24,8 +24,8 @@ public struct PipelineSnapshot: Sendable, Equatable, Codable {
     public var version: Int
     /// From the outermost to the innermost.
     public var policies: [Policy]
-    /// `calls`, `attempts`, `successes`, `failures`, `cancellations`, `timeouts`, `retries`, `fallbacks`, `late`, `rejected.<reason>`,
-    /// `would_reject.<reason>`.
+    /// `calls`, `attempts`, `successes`, `failures`, `cancellations`, `timeouts`, `retries`, `fallbacks`, `late`,
+    /// `rejected.<reason>`, `would_reject.<reason>`.
     public var counters: [String: UInt64]
 
     public init(name: String, version: Int, policies: [Policy], counters: [String: UInt64]) {

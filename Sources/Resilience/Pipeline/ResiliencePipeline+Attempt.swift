@@ -51,8 +51,8 @@ extension ResiliencePipeline {
             }
         }
 
-        /// What the call ends with when this was its last attempt. A refusal after a real answer gives that answer: it is
-        /// the last thing the callee said.
+        /// What the call ends with when this was its last attempt. A refusal after a real answer gives that answer: it
+        /// is the last thing the callee said.
         @inlinable
         func final(lastFailure: Failure?, lastValue: Success?) -> Result<Success, ResilienceError<Failure>> {
             switch result {
@@ -165,7 +165,8 @@ extension ResiliencePipeline {
         }
     }
 
-    /// The time that an attempt has, in nanoseconds: its own limit or what is left until the deadline. `.max` when unlimited.
+    /// The time that an attempt has, in nanoseconds: its own limit or what is left until the deadline. `.max` when
+    /// unlimited.
     @usableFromInline
     func attemptLimit(deadline: MonotonicInstant?, at start: MonotonicInstant) -> Int64 {
         let limit = attemptTimeout.enforcedLimit
@@ -214,8 +215,8 @@ extension ResiliencePipeline {
         // Safe because this function always waits for the task that uses the closure.
         await withoutActuallyEscaping(operation) { operation in
             let race = AttemptTimeout.Race()
-            // A task of its own, because only it must be cancelled when the time is up. It starts on this thread at once: an operation
-            // that returns without waiting needs no timer and no other thread.
+            // A task of its own, because only it must be cancelled when the time is up. It starts on this thread at
+            // once: an operation that returns without waiting needs no timer and no other thread.
             let task = Task.immediate { () -> Result<Success, Failure> in
                 defer { race.finish() }
                 do throws(Failure) {

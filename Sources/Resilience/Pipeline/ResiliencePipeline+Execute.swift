@@ -4,11 +4,14 @@ extension ResiliencePipeline {
     /// Runs an operation under the policies.
     ///
     /// - Parameters:
-    ///   - idempotency: Whether the operation may be repeated; `.unsafe` calls are only retried when the callee certainly did not start.
+    ///   - idempotency: Whether the operation may be repeated; `.unsafe` calls are only retried when the callee
+    ///   certainly did not start.
     ///   - deadline: When nobody waits any more. The earlier one of this and `CallContext.current`'s counts.
     ///   - classifier: What results mean; by default every error but a cancellation is a failure.
-    ///   - operation: Run once per attempt, with the attempt's number and deadline. It has to end soon after its task is cancelled.
-    /// - Returns: The operation's result. A value that the classifier calls a failure is returned when there is no further attempt.
+    ///   - operation: Run once per attempt, with the attempt's number and deadline. It has to end soon after its task
+    ///   is cancelled.
+    /// - Returns: The operation's result. A value that the classifier calls a failure is returned when there is no
+    ///   further attempt.
     /// - Throws: Why there is no result.
     @inlinable
     public func execute<Success: Sendable, Failure: Error>(
@@ -22,7 +25,8 @@ extension ResiliencePipeline {
     /// Runs an operation under the policies, with an answer for the case that it fails.
     ///
     /// - Parameters:
-    ///   - fallback: Asked when the call failed and the pipeline's fallback is enforced, but not when the caller gave up. Nil means
+    ///   - fallback: Asked when the call failed and the pipeline's fallback is enforced, but not when the caller gave
+    ///   up. Nil means
     ///     that there is no answer to this failure: the error is thrown.
     /// - Returns: The operation's result or the fallback's answer.
     @inlinable

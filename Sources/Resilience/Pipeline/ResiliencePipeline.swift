@@ -4,9 +4,10 @@ internal import Synchronization
 
 /// All policies between a caller and a callee, under one name (`post -> comment`).
 ///
-/// The shape is fixed, from the outermost to the innermost policy: fallback, deadline, retry, circuit breaker, bulkhead, attempt timeout. So every attempt is
-/// evidence for the breaker, no slot is held while a retry waits, and queueing has its own limit. What each policy does is configuration, and changes while calls
-/// are under way: the next attempt sees it, and state (the breaker's window, the bulkhead's slots, the budget) stays.
+/// The shape is fixed, from the outermost to the innermost policy: fallback, deadline, retry, circuit breaker,
+/// bulkhead, attempt timeout. So every attempt is evidence for the breaker, no slot is held while a retry waits, and
+/// queueing has its own limit. What each policy does is configuration, and changes while calls are under way: the next
+/// attempt sees it, and state (the breaker's window, the bulkhead's slots, the budget) stays.
 public final class ResiliencePipeline: Sendable {
     public let name: String
     @usableFromInline let time: TimeSource

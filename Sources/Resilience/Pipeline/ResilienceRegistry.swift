@@ -47,7 +47,8 @@ public final class ResilienceRegistry: Sendable {
         hub = EventHub(capacity: recentEvents)
     }
 
-    /// The pipeline of that name; it is made when it is first asked for, with the settings that edits have given it before.
+    /// The pipeline of that name; it is made when it is first asked for, with the settings that edits have given it
+    /// before.
     public func pipeline(_ name: String) -> ResiliencePipeline {
         core.withLock { core in
             if let pipeline = core.pipelines[name] { return pipeline }
@@ -59,8 +60,8 @@ public final class ResilienceRegistry: Sendable {
         }
     }
 
-    /// Changes settings of pipelines, of those that exist and of those that will be made. State and counters stay; calls under way
-    /// see the change from their next attempt.
+    /// Changes settings of pipelines, of those that exist and of those that will be made. State and counters stay;
+    /// calls under way see the change from their next attempt.
     ///
     /// - Throws: Everything that is wrong with the edits; then nothing has changed.
     public func apply(_ edits: PolicyEdits) throws(ConfigurationFaults) {
@@ -71,7 +72,8 @@ public final class ResilienceRegistry: Sendable {
         }
     }
 
-    /// Changes settings for a time: afterwards they are what they would be without it. Of several changes at once the later one wins.
+    /// Changes settings for a time: afterwards they are what they would be without it. Of several changes at once the
+    /// later one wins.
     ///
     /// - Throws: Everything that is wrong with the edits; then nothing has changed.
     public func apply(_ edits: PolicyEdits, for duration: Duration) throws(ConfigurationFaults) {

@@ -8,7 +8,8 @@ extension Retry {
         @usableFromInline var attempt: Int
         @usableFromInline var retry: Classification.RetryRule
         @usableFromInline var retryAfter: Duration?
-        /// This process refused the attempt: retried only where the time of the next chance is known and fits the deadline.
+        /// This process refused the attempt: retried only where the time of the next chance is known and fits the
+        /// deadline.
         @usableFromInline var isLocal: Bool
         @usableFromInline var idempotency: Idempotency
         @usableFromInline var deadline: MonotonicInstant?

@@ -4,8 +4,8 @@ internal import Synchronization
 
 /// Bounds the retries of all calls together, so that an overload is not multiplied by the number of attempts.
 ///
-/// Every call earns a fraction of a retry for ten seconds; a floor per second serves callers with few calls. May be shared between policies that
-/// reach the same callee.
+/// Every call earns a fraction of a retry for ten seconds; a floor per second serves callers with few calls. May be
+/// shared between policies that reach the same callee.
 public final class RetryBudget: Sendable {
     private let state: Mutex<StateMachine?>
 
@@ -96,7 +96,8 @@ extension RetryBudget {
             return true
         }
 
-        /// Goes into the newest bucket that has a retry to give back; when all have left the window there is nothing to do.
+        /// Goes into the newest bucket that has a retry to give back; when all have left the window there is nothing to
+        /// do.
         mutating func refund() {
             for age in 0..<10 {
                 let index = (newest + 10 - age) % 10

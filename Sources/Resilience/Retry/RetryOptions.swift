@@ -40,7 +40,8 @@ public struct RetryOptions: Sendable, Equatable {
         }
     }
 
-    /// How many retries all calls together may make: `ratio` of the calls of the last ten seconds, plus `floorPerSecond`.
+    /// How many retries all calls together may make: `ratio` of the calls of the last ten seconds, plus
+    /// `floorPerSecond`.
     public struct Budget: Sendable, Equatable {
         /// 0 … 10; 0.2 lets a fifth of the calls be repeated once.
         public var ratio: Double

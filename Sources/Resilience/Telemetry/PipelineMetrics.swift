@@ -3,7 +3,8 @@
 internal import CoreMetrics
 internal import Metrics
 
-/// The swift-metrics handles of one pipeline, made once: looking a handle up by its label takes a lock in most backends.
+/// The swift-metrics handles of one pipeline, made once: looking a handle up by its label takes a lock in most
+/// backends.
 ///
 /// They belong to the metrics system that is bootstrapped when the pipeline is made.
 struct PipelineMetrics: Sendable {

@@ -2,7 +2,8 @@
 
 /// A small seeded random number generator (Steele, Lea, Flood: "Fast splittable pseudorandom number generators", 2014).
 ///
-/// For jitter and sampling, not for secrets. Eight bytes of state, so that every policy keeps its own and needs no lock of its own.
+/// For jitter and sampling, not for secrets. Eight bytes of state, so that every policy keeps its own and needs no lock
+/// of its own.
 public struct SplitMix64: RandomNumberGenerator, Sendable {
     private var state: UInt64
 
