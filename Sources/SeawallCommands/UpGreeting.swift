@@ -40,11 +40,14 @@ struct UpGreeting {
             "TOKEN=$(\(curl) -s \(user)/v1/sessions -d '{\"username\":\"\(name)\",\"password\":\"\(password)\"}'"
                 + " | sed 's/.*\"accessToken\":\"\\([^\"]*\\)\".*/\\1/')",
             "curl --cacert \(dir)/tls/ca.pem -H \"authorization: Bearer $TOKEN\" '\(url("post"))/v1/timelines/home?limit=5'",
-            "seawall policies\(option)",
-            "seawall policies\(option) set 'post -> comment' attempt-timeout=250ms circuit-breaker=enforced",
+            "\(program) policies\(option)",
+            "\(program) policies\(option) set 'post -> comment' attempt-timeout=250ms circuit-breaker=enforced",
         ]
         return examples
     }
+
+    /// The program as it was called, so that the examples work where it is not on the path.
+    private var program: String { CommandLine.arguments.first ?? "seawall" }
 
     private var option: String { dir == ".seawall" ? "" : " --dir \(dir)" }
 

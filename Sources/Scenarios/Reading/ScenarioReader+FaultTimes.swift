@@ -33,14 +33,14 @@ extension ScenarioReader {
         return true
     }
 
-    /// The same kind can't be active twice at one place, and a process that is stopped can't be killed or stopped again.
+    /// The same kind can't be active twice at one place, and a process that is stopped or dead takes no other fault.
     func checkOverlaps(_ faults: [PlacedFault]) -> Bool {
         var sound = true
         for (index, later) in faults.enumerated() {
             for earlier in faults[..<index] where collide(earlier.fault, later.fault) {
                 reader.report(
                     later.position,
-                    "this fault overlaps the one in line \(earlier.position.line), which does the same at the same place"
+                    "this fault and the one in line \(earlier.position.line) can't be active together, or one right after the other, at the same place"
                 )
                 sound = false
                 break
@@ -50,13 +50,15 @@ extension ScenarioReader {
     }
 
     private func collide(_ a: Fault, _ b: Fault) -> Bool {
-        guard a.location == b.location, a.start < b.start + b.duration, b.start < a.start + a.duration else {
+        // Touching faults count: the end of one and the start of the other at the same instant come in any order.
+        guard a.location == b.location, a.start <= b.start + b.duration, b.start <= a.start + a.duration else {
             return false
         }
+        let overlap = a.start < b.start + b.duration && b.start < a.start + a.duration
         switch (a.kind, b.kind) {
-        case (.latency, .latency), (.error, .error), (.blackhole, .blackhole): return a.route == b.route
-        case (.pause, .pause), (.pause, .kill), (.kill, .pause), (.kill, .kill), (.down, .down), (.reset, .reset):
-            return true
+        case (.pause, _), (_, .pause), (.kill, _), (_, .kill), (.down, .down): return true
+        case (.latency, .latency), (.error, .error), (.blackhole, .blackhole): return overlap && a.route == b.route
+        case (.reset, .reset): return overlap
         default: return false
         }
     }

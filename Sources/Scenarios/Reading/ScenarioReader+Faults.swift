@@ -100,7 +100,14 @@ extension ScenarioReader {
             return nil
         }
         switch entry.key {
-        case "latency": return readLatency(entry)
+        case "latency":
+            let kind = readLatency(entry)
+            if case .edge = location, case .latency(let mean, _) = kind, mean < .milliseconds(1) {
+                reader.report(
+                    entry.value.position, "a latency on an edge is at least 1ms: its proxy counts milliseconds")
+                return nil
+            }
+            return kind
         case "error": return readError(entry)
         default: break
         }
