@@ -22,7 +22,7 @@ public final class AdaptiveLimit: Sendable {
     ///
     /// - Parameters:
     ///   - algorithm: A rule of one's own instead of the one that the options name; it stays until the options name
-    /// another one.
+    ///     another one.
     ///   - name: The name under which metrics are exported; nil exports none.
     ///   - seed: Where the spread of the probes starts.
     /// - Throws: Everything that is wrong with the options.

@@ -29,15 +29,30 @@ extension Request {
     /// Demands that the client changes the version that is current (RFC 9110, 13.1.1).
     ///
     /// Check again in the statement that writes (`… WHERE version = ?`): another request may come in between.
-    /// - Throws: a ``Problem``: 428 without If-Match (RFC 6585), 412 when it names another version, 400 when it can't be read.
+    /// - Throws: a ``Problem``: 412 when If-Match names another version, and whatever ``expectedVersions()`` throws.
     package func requireIfMatch(_ current: EntityTag) throws {
+        guard let expected = try expectedVersions() else { return }
+        guard expected.contains(current.version) else {
+            throw Problem.stale(sent: headers[.ifMatch], current: current)
+        }
+    }
+
+    /// The versions that If-Match names, to be compared in the transaction that writes; nil for `*`, any version.
+    ///
+    /// The first number of a tag is the version: `"7"`, or `"7.12.1"` where the tag also tells of what is no edit.
+    /// Tags that are weak or were never ours match nothing.
+    ///
+    /// - Throws: a ``Problem``: 428 without If-Match (RFC 6585), 400 when it can't be read.
+    package func expectedVersions() throws -> [Int]? {
         guard let field = headers[.ifMatch] else {
             throw Problem(
                 .preconditionRequired, type: "if-match-required",
                 detail: "Send If-Match with the ETag of the version that you change.")
         }
-        guard try Self.tags(field, in: "If-Match").contains(where: { $0 == "*" || $0 == current.description }) else {
-            throw Problem.stale(sent: field, current: current)
+        let tags = try Self.tags(field, in: "If-Match")
+        if tags.contains("*") { return nil }
+        return tags.compactMap { tag in
+            tag.hasPrefix("W/") ? nil : Int(tag.dropFirst().dropLast().prefix { $0 != "." })
         }
     }
 

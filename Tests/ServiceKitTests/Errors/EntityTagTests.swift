@@ -20,6 +20,7 @@ struct EntityTagTests {
         "If-Match decides who may change what",
         arguments: [
             ("\"7\"", nil), ("\"6\", \"7\"", nil), ("*", nil), (nil, 428), ("\"8\"", 412), ("W/\"7\"", 412), ("7", 400),
+            ("\"7.12.1\"", nil), ("\"6.7\"", 412), ("\"other\"", 412),
             ("\"", 400), ("\"6\",7", 400),
         ] as [(String?, Int?)])
     func ifMatch(field: String?, status: Int?) {
