@@ -9,12 +9,16 @@ SWIFT_FLAGS ?=
 PACKAGES := libssl-dev libsqlite3-dev zlib1g-dev pkg-config
 COMMANDS := seawall user-service post-service comment-service
 RELEASE := .build/release
+# The benchmark package's own files; its `Sources` are links to those of the package around it.
+BENCHMARKS := $(addprefix Benchmarks/,Package.swift Benchmarks HotPaths hot-paths)
+FORMATTED := Package.swift Sources Tests $(BENCHMARKS)
 
-.PHONY: help demo build test format lint install setup toolchain packages clean
+.PHONY: help demo build test bench format lint install setup toolchain packages clean
 
 help:
 	@echo "make demo      load-test the social network over TLS and leave an HTML report in results/"
 	@echo "make test      run the test suite"
+	@echo "make bench     measure the hot paths: nanoseconds per operation"
 	@echo "make build     build the commands (release) into $(RELEASE)"
 	@echo "make install   copy the commands into PREFIX/bin (PREFIX=$(PREFIX))"
 	@echo "make format    format the sources; make lint checks the format"
@@ -29,11 +33,15 @@ test: setup
 	swift build --build-tests $(SWIFT_FLAGS)
 	swift test --skip-build --disable-xctest $(SWIFT_FLAGS)
 
+bench: setup
+	swift build --package-path Benchmarks -c release --product hot-paths $(SWIFT_FLAGS)
+	Benchmarks/.build/release/hot-paths time
+
 format:
-	swift format -i -r -p Package.swift Sources Tests
+	swift format -i -r -p $(FORMATTED)
 
 lint: toolchain
-	swift format lint -s -r -p Package.swift Sources Tests
+	swift format lint -s -r -p $(FORMATTED)
 
 install: build
 	install -d "$(DESTDIR)$(PREFIX)/bin"

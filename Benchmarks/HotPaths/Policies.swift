@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import Resilience
+
+extension HotPath {
+    /// The policies that stand by themselves, beside a pipeline.
+    package static func policies() throws -> [HotPath] {
+        let generous = RateLimiterOptions(rate: CallRate(1_000_000, per: .milliseconds(1)), burst: 1_000_000)
+        let limiter = try RateLimiter(generous)
+        let disabledLimiter = try RateLimiter(generous, mode: .disabled)
+        let empty = try RateLimiter(RateLimiterOptions(rate: CallRate(1, per: .seconds(3600))))
+        try empty.acquireNow()
+        let keyed = try KeyedRateLimiter<Int>(generous)
+        let limit = try AdaptiveLimit()
+        let throttle = try AdaptiveThrottle()
+        let shedder = try LoadShedder(LoadShedderOptions(limit: 64))
+        let endpoints = try OutlierEjection([0, 1, 2])
+        return [
+            HotPath("rate-limiter-admitted") { count in
+                for _ in 0..<count { try limiter.acquireNow() }
+            },
+            HotPath("rate-limiter-disabled") { count in
+                for _ in 0..<count { try disabledLimiter.acquireNow() }
+            },
+            HotPath("rate-limiter-refused") { count in
+                for _ in 0..<count { try? empty.acquireNow() }
+            },
+            HotPath("keyed-rate-limiter-admitted") { count in
+                for key in 0..<count { try keyed.acquire(key & 1023) }
+            },
+            HotPath("adaptive-limit") { count in
+                for _ in 0..<count { try limit.acquire().end(.completed) }
+            },
+            HotPath("adaptive-throttle") { count in
+                for _ in 0..<count { try throttle.acquire().end(.success) }
+            },
+            HotPath("load-shedder") { count in
+                for _ in 0..<count { try await shedder.acquire().release() }
+            },
+            HotPath("outlier-ejection") { count in
+                for _ in 0..<count { endpoints.end(endpoints.begin(1), .success) }
+            },
+        ]
+    }
+}
