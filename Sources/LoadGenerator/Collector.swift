@@ -7,71 +7,26 @@ internal import Measurement
 /// A slice holds the requests *intended* in its second, however late they end, so slices stay open; the histograms of a second that
 /// is some way past are kept in their sparse form, and late records are merged into it.
 struct Collector {
-    /// The requests of one step with one outcome, intended in one second.
-    private struct Cell {
-        var responseTime = RecordingHistogram()
-        var serviceTime = RecordingHistogram()
-        var settled: Sample?
-
-        func sample(step: Int, outcome: Outcome) -> Sample {
-            var sample = Sample(
-                step: step, outcome: outcome, responseTime: responseTime.snapshot(), serviceTime: serviceTime.snapshot()
-            )
-            if let settled {
-                sample.responseTime.merge(settled.responseTime)
-                sample.serviceTime.merge(settled.serviceTime)
-            }
-            return sample
-        }
-    }
-
-    private struct Second {
-        /// Position in `cells` of each step × outcomes + outcome; −1 for those that have not occurred. An array rather than a
-        /// dictionary: modifying a dictionary's value in place allocates, and this happens for every request.
-        var positions: [Int16]
-        var cells: [(key: Int, cell: Cell)] = []
-        var lag = RecordingHistogram()
-        var ended = [UInt64](repeating: 0, count: OutcomeIndex.allCases.count)
-        var inFlight = 0
-        var bytesReceived: UInt64 = 0
-        var bytesSent: UInt64 = 0
-        var isDirty = false
-
-        init(keys: Int) { positions = Array(repeating: -1, count: keys) }
-
-        /// Position of the cell with this key, which is made when it does not exist.
-        mutating func position(of key: Int) -> Int {
-            if positions[key] < 0 {
-                positions[key] = Int16(cells.count)
-                cells.append((key, Cell()))
-            }
-            return Int(positions[key])
-        }
-    }
-
-    private static let outcomes = OutcomeIndex.allCases.count
     private static let second: UInt64 = 1_000_000_000
 
     private let start: UInt64
     private let warmup: UInt64
-    private let keys: Int
-    private var seconds: [Second] = []
+    private let layout: SliceRecorder.Layout
+    private var seconds: [SliceRecorder] = []
     /// Requests that were not started: (step, intended). Their age is taken at the end.
     private var refused: [Int: RecordingHistogram] = [:]
     private var settledUpTo = 0
-    private var byOutcome = [UInt64](repeating: 0, count: outcomes)
+    private var byOutcome = [UInt64](repeating: 0, count: SliceRecorder.Layout.outcomes)
     private var counters: [WorkerCounters]
     /// End of the last second that each worker has handed over.
     private var endedSeconds: [Int]
     private(set) var reports: [WorkerReport] = []
-    /// Picked up − intended, over the measured time.
-    private var pickUpLag = RecordingHistogram()
     private(set) var stalls = LatencyHistogram()
     private(set) var lastEnd: UInt64 = 0
 
-    init(start: UInt64, warmup: UInt64, workers: Int, steps: Int) {
+    init(start: UInt64, warmup: UInt64, workers: Int, layout: SliceRecorder.Layout) {
         self.start = start
-        keys = steps * Self.outcomes
+        self.layout = layout
         self.warmup = warmup
         counters = Array(repeating: WorkerCounters(), count: workers)
         endedSeconds = Array(repeating: -1, count: workers)
@@ -81,7 +36,8 @@ struct Collector {
 
     /// Adds what a worker handed over. The chunk may be used again afterwards.
     mutating func add(_ handover: Handover, from worker: Int) {
-        for position in 0..<handover.chunk.count { add(handover.chunk.records[position]) }
+        let chunk = handover.chunk
+        for position in 0..<chunk.count { add(chunk.records[position], chunk.details) }
         let before = counters[worker]
         counters[worker] = handover.counters
         let now = handover.endedSecond ?? max(0, endedSeconds[worker] + 1)
@@ -100,7 +56,7 @@ struct Collector {
         if let report = handover.report { reports.append(report) }
     }
 
-    private mutating func add(_ record: RequestRecord) {
+    private mutating func add(_ record: RequestRecord, _ details: UnsafeMutablePointer<RequestDetail>) {
         byOutcome[Int(record.outcome.rawValue)] += 1
         let intended = record.intended &- start
         let number = Int(intended / Self.second)
@@ -111,21 +67,15 @@ struct Collector {
         }
         lastEnd = max(lastEnd, record.end)
         touch(number)
-        let position = seconds[number].position(of: Int(record.step) * Self.outcomes + Int(record.outcome.rawValue))
-        seconds[number].cells[position].cell.responseTime.record(record.end &- record.intended)
-        seconds[number].isDirty = true
-        if record.sent != 0 {
-            seconds[number].cells[position].cell.serviceTime.record(record.end &- record.sent)
-            seconds[number].lag.record(record.sent &- record.intended)
-        }
-        if record.pickedUp != 0, intended >= warmup { pickUpLag.record(record.pickedUp &- record.intended) }
+        // The detail is there when the record says so: the worker wrote both.
+        seconds[number].add(record, details[Int(record.detail) - 1])
         let ended = Int((record.end &- start) / Self.second)
         touch(ended)
         seconds[ended].ended[Int(record.outcome.rawValue)] += 1
     }
 
     private mutating func touch(_ second: Int) {
-        while seconds.count <= second { seconds.append(Second(keys: keys)) }
+        while seconds.count <= second { seconds.append(SliceRecorder(layout)) }
     }
 
     // MARK: Giving out
@@ -137,35 +87,18 @@ struct Collector {
 
     /// The second as far as it is known.
     func slice(_ number: Int) -> Slice {
-        guard number < seconds.count else { return Slice(second: number) }
-        let second = seconds[number]
-        let samples = second.cells.sorted { $0.key < $1.key }.map { key, cell in
-            cell.sample(step: key / Self.outcomes, outcome: OutcomeIndex.allCases[key % Self.outcomes].outcome)
-        }
-        return Slice(
-            second: number, samples: samples, scheduleLag: second.lag.snapshot(), ended: Self.counts(second.ended),
-            inFlight: second.inFlight, bytesReceived: second.bytesReceived, bytesSent: second.bytesSent)
+        number < seconds.count ? seconds[number].slice(number) : Slice(second: number)
     }
 
-    /// Stores the histograms of seconds before this one in their sparse form.
+    /// Packs the seconds before this one.
     mutating func settle(before second: Int) {
-        for number in settledUpTo..<max(settledUpTo, min(second, seconds.count)) { settle(number) }
+        for number in settledUpTo..<max(settledUpTo, min(second, seconds.count)) { seconds[number].pack() }
         settledUpTo = max(settledUpTo, second)
     }
 
-    /// Late records open a settled second again; closing it now and then keeps memory bounded.
+    /// Late records unpack a settled second; packing it now and then keeps memory bounded.
     mutating func settleLate() {
-        for number in 0..<min(settledUpTo, seconds.count) where seconds[number].isDirty { settle(number) }
-    }
-
-    private mutating func settle(_ number: Int) {
-        seconds[number].isDirty = false
-        for position in seconds[number].cells.indices {
-            let (key, cell) = seconds[number].cells[position]
-            let outcome = OutcomeIndex.allCases[key % Self.outcomes].outcome
-            seconds[number].cells[position].cell = Cell(
-                settled: cell.sample(step: key / Self.outcomes, outcome: outcome))
-        }
+        for number in 0..<min(settledUpTo, seconds.count) where seconds[number].isDirty { seconds[number].pack() }
     }
 
     /// All slices, refused requests included with their age at `end` (CLOCK_MONOTONIC).
@@ -174,19 +107,15 @@ struct Collector {
             for bucket in intended.snapshot().buckets {
                 let number = Int(bucket.range.lowerBound / Self.second)
                 touch(number)
-                let position = seconds[number].position(
-                    of: step * Self.outcomes + Int(OutcomeIndex.neverStarted.rawValue))
                 let age = (end &- start) &- min(bucket.range.lowerBound, end &- start)
-                for _ in 0..<bucket.count {
-                    seconds[number].cells[position].cell.responseTime.record(age)
-                }
+                seconds[number].addNeverStarted(step: step, age: age, count: bucket.count)
                 let last = Int((end &- start) / Self.second)
                 touch(last)
                 seconds[last].ended[Int(OutcomeIndex.neverStarted.rawValue)] += bucket.count
             }
         }
         refused = [:]
-        return seconds.indices.map(slice)
+        return seconds.indices.map { seconds[$0].slice($0) }
     }
 
     /// Totals over all workers.
@@ -200,15 +129,13 @@ struct Collector {
             accounting.tlsHandshakes += worker.tlsHandshakes
             accounting.tlsResumed += worker.tlsResumed
         }
-        accounting.byOutcome = Self.counts(byOutcome)
+        accounting.byOutcome = OutcomeIndex.dictionary(byOutcome)
         return accounting
     }
 
-    var scheduleLag: LatencyHistogram { pickUpLag.snapshot() }
-
-    private static func counts(_ counts: [UInt64]) -> [Outcome: UInt64] {
-        var dictionary: [Outcome: UInt64] = [:]
-        for (index, count) in zip(OutcomeIndex.allCases, counts) where count > 0 { dictionary[index.outcome] = count }
-        return dictionary
+    /// Picked up − intended, over the measured time.
+    var scheduleLag: LatencyHistogram {
+        let measured = seconds.indices.filter { UInt64($0) * Self.second >= warmup }
+        return .merging(measured.lazy.map { seconds[$0].pickUpLag })
     }
 }

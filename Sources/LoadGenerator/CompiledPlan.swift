@@ -65,6 +65,13 @@ final class CompiledPlan: @unchecked Sendable {
     }
 }
 
+extension CompiledPlan {
+    var layout: SliceRecorder.Layout {
+        SliceRecorder.Layout(
+            steps: steps.count, targetOfStep: requestOfStep.map(\.target), targets: plan.targets.map(\.name))
+    }
+}
+
 struct CompiledJourney: BitwiseCopyable {
     var steps: UnsafeBufferPointer<CompiledStep>
     /// −1 for none.

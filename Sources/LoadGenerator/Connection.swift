@@ -20,6 +20,11 @@ struct Connection: BitwiseCopyable {
     var owner: Int32 = -1
     /// Answers received in whole.
     var served: UInt32 = 0
+    /// When it began to be made, when its name had been looked up (0: it was known), and when TCP was connected (0: not
+    /// yet, or without TLS, where its first request is sent at that instant).
+    var opened: UInt64 = 0
+    var resolved: UInt64 = 0
+    var connected: UInt64 = 0
 
     // Place in a list of deadlines (`DeadlineLists`).
     var deadlineClass: Int32 = -1

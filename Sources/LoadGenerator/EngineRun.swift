@@ -53,7 +53,7 @@ struct EngineRun: Sendable {
     private func collect(from mailboxes: [Mailbox], _ threads: [EngineThread], _ start: UInt64) -> LoadResult {
         let warmup = warmupNanoseconds
         var collector = Collector(
-            start: start, warmup: warmup, workers: mailboxes.count, steps: compiled.steps.count)
+            start: start, warmup: warmup, workers: mailboxes.count, layout: compiled.layout)
         var measured: (from: MachineWatch, to: MachineWatch)?
         let before = MachineWatch()
         var next = 0

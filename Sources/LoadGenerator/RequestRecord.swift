@@ -16,6 +16,46 @@ struct RequestRecord: BitwiseCopyable {
     var end: UInt64
     var step: Int32
     var outcome: OutcomeIndex
+    /// The part in which it ended: `receive` with a whole answer, otherwise the one in which it died.
+    var part: PartIndex
+    /// 1 + position of its ``RequestDetail`` in the chunk; 0 for a request on a connection that was there, whose bytes were taken
+    /// all at once.
+    var detail: UInt16 = 0
+
+    /// Whether all that there is to tell follows from `intended`, `sent` and `end`: it was sent when it was picked up, and request
+    /// and answer went and came at once. Most requests over connections that are kept alive are like this.
+    var isAtOnce: Bool { detail == 0 && firstByte == end && pickedUp == sent && part == .receive }
+}
+
+/// What is worth telling of a request that had a connection made for it, or whose bytes the kernel took in pieces. All times are
+/// CLOCK_MONOTONIC nanoseconds, and 0 for what did not happen.
+struct RequestDetail: BitwiseCopyable {
+    /// When its connection began to be made.
+    var opened: UInt64 = 0
+    /// When the name had been looked up for this connection.
+    var resolved: UInt64 = 0
+    var connected: UInt64 = 0
+    /// When the TLS handshake was done.
+    var secured: UInt64 = 0
+    /// When the last byte of the request had been taken.
+    var sentAll: UInt64 = 0
+}
+
+/// Position of a ``RequestPart`` in `RequestPart.allCases`.
+enum PartIndex: UInt8, BitwiseCopyable, CaseIterable {
+    case wait, dns, connect, tls, send, firstByte, receive
+
+    var part: RequestPart {
+        switch self {
+        case .wait: .wait
+        case .dns: .dns
+        case .connect: .connect
+        case .tls: .tls
+        case .send: .send
+        case .firstByte: .firstByte
+        case .receive: .receive
+        }
+    }
 }
 
 /// Position of an ``Outcome`` in `Outcome.allCases`.
@@ -36,6 +76,13 @@ enum OutcomeIndex: UInt8, BitwiseCopyable, CaseIterable {
         case .neverStarted: .neverStarted
         }
     }
+
+    /// Counts that have a place for each case, without those that are zero.
+    static func dictionary(_ counts: [UInt64]) -> [Outcome: UInt64] {
+        var dictionary: [Outcome: UInt64] = [:]
+        for (index, count) in zip(allCases, counts) where count > 0 { dictionary[index.outcome] = count }
+        return dictionary
+    }
 }
 
 /// A block of records on its way from a worker to the collector, or empty on its way back.
@@ -45,9 +92,19 @@ struct RecordChunk: @unchecked Sendable {
     static let capacity = 4096
     let records: UnsafeMutablePointer<RequestRecord>
     var count = 0
+    /// No more than there are records, so it has room when they have.
+    let details: UnsafeMutablePointer<RequestDetail>
+    var detailCount = 0
 
-    init() { records = .allocate(capacity: Self.capacity) }
-    func free() { records.deallocate() }
+    init() {
+        records = .allocate(capacity: Self.capacity)
+        details = .allocate(capacity: Self.capacity)
+    }
+
+    func free() {
+        records.deallocate()
+        details.deallocate()
+    }
 }
 
 /// What a worker tells the collector: when a chunk is full, at the end of each second, and when it is done.
@@ -118,6 +175,7 @@ final class Mailbox: Sendable {
             if state.empty.count >= 64 { return false }
             var emptied = chunk
             emptied.count = 0
+            emptied.detailCount = 0
             state.empty.append(emptied)
             return true
         }

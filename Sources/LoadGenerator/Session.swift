@@ -39,6 +39,8 @@ struct Session: BitwiseCopyable {
     var intended: UInt64 = 0
     var pickedUp: UInt64 = 0
     var sent: UInt64 = 0
+    /// When its last byte was taken; the same as `sent` when that was at once, 0 while bytes are left.
+    var sentAll: UInt64 = 0
     var firstByte: UInt64 = 0
 
     /// One slot a variable, allocated once by the worker; nil when the plan has no variables.

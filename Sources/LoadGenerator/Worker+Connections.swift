@@ -32,12 +32,16 @@ extension Worker {
         connection.pointee.served = 0
         connection.pointee.deadlineClass = -1
         connection.pointee.owner = -1
+        let now = Clock.now()
+        connection.pointee.opened = now
+        connection.pointee.resolved = 0
+        connection.pointee.connected = 0
         bind(number, id)
         if plan.plan.connections.strategy == .perUser {
             connection.pointee.owner = id
             sessions[id].pointee.ownConnections?[Int(target)] = number
         }
-        deadlines.add(number, class: 0, now: Clock.now())
+        deadlines.add(number, class: 0, now: now)
         connect(number)
     }
 
@@ -128,6 +132,7 @@ extension Worker {
             failRequest(number, .tls, .tls(0), Clock.now())
             return
         }
+        connection.pointee.connected = Clock.now()
         connection.pointee.ssl = ssl
         connection.pointee.phase = .handshaking
         continueHandshake(number)

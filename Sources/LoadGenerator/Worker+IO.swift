@@ -32,6 +32,7 @@ extension Worker {
         let connection = connections[number]
         let written = put(connection, bytes)
         if written == bytes.count { return }
+        sessions[connection.pointee.session].pointee.sentAll = 0
         if written < 0 {
             failRequest(
                 number, connection.pointee.ssl == nil ? .connection : .tls, writeFailure(connection), Clock.now())
@@ -59,6 +60,8 @@ extension Worker {
         }
         connection.pointee.outgoing.removeAll()
         connection.pointee.outgoingOffset = 0
+        let session = sessions[connection.pointee.session]
+        if session.pointee.sentAll == 0 { session.pointee.sentAll = Clock.now() }
     }
 
     /// Bytes taken: 0 when the socket is full, −1 with `errno` when it is broken.
@@ -139,7 +142,11 @@ extension Worker {
                 let now = Clock.now()
                 counters.bytesReceived += UInt64(count)
                 let session = sessions[connection.pointee.session]
-                if session.pointee.firstByte == 0 { session.pointee.firstByte = now }
+                if session.pointee.firstByte == 0 {
+                    session.pointee.firstByte = now
+                    // An answer to what was not sent in whole yet ends the sending as far as its time goes.
+                    if session.pointee.sentAll == 0 { session.pointee.sentAll = now }
+                }
                 if consume(number, UnsafeRawBufferPointer(rebasing: input[..<count]), now, isOver: isOver) { return }
                 // A read that did not fill the buffer emptied the socket; more will raise another edge.
                 if count < input.count && connection.pointee.ssl == nil && !isOver { return }

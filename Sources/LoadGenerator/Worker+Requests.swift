@@ -12,6 +12,7 @@ extension Worker {
         session.pointee.request = index
         session.pointee.intended = session.pointee.due
         session.pointee.sent = 0
+        session.pointee.sentAll = 0
         session.pointee.firstByte = 0
         session.pointee.pickedUp = 0
         counters.scheduled += 1
@@ -48,7 +49,7 @@ extension Worker {
             RequestRecord(
                 intended: session.pointee.intended, pickedUp: 0, sent: 0, firstByte: 0,
                 end: isAborting ? Clock.now() : 0,
-                step: session.pointee.request, outcome: .neverStarted))
+                step: session.pointee.request, outcome: .neverStarted, part: .wait))
         session.pointee.state = .thinking
         if !isAborting { failures[FailureKey(step: session.pointee.request, cause: .tooManyInFlight), default: 0] += 1 }
         deferred.append(id)
@@ -70,6 +71,7 @@ extension Worker {
         }
         let now = Clock.now()
         session.pointee.sent = now
+        session.pointee.sentAll = now
         if session.pointee.pickedUp == 0 { session.pointee.pickedUp = now }
         deadlines.add(number, class: compiled.timeoutClass, now: now)
         write(number, bytes)
@@ -91,7 +93,7 @@ extension Worker {
             outcome = .checkFailed
             failures[FailureKey(step: index, cause: .missingCapture), default: 0] += 1
         }
-        endRequest(session, outcome, now)
+        endRequest(session, connection, outcome, .receive, now)
         deadlines.remove(number)
         connection.pointee.served &+= 1
         connection.pointee.session = -1
@@ -111,27 +113,62 @@ extension Worker {
 
     /// The request on this connection came to nothing. The connection goes with it.
     func failRequest(_ number: Int32, _ outcome: OutcomeIndex, _ cause: FailureKey.Cause, _ now: UInt64) {
-        let id = connections[number].pointee.session
-        connections[number].pointee.session = -1
+        let connection = connections[number]
+        let id = connection.pointee.session
+        connection.pointee.session = -1
         if id >= 0 {
             let session = sessions[id]
             failures[FailureKey(step: session.pointee.request, cause: cause), default: 0] += 1
-            endRequest(session, outcome, now)
+            endRequest(session, connection, outcome, part(session, connection), now)
             session.pointee.connection = -1
             deferred.append(id)
         }
         closeConnection(number, isSound: false)
     }
 
+    /// `connection` is the request's own, or nil for one that never had any.
     @inline(__always)
-    private func endRequest(_ session: UnsafeMutablePointer<Session>, _ outcome: OutcomeIndex, _ now: UInt64) {
+    private func endRequest(
+        _ session: UnsafeMutablePointer<Session>, _ connection: UnsafeMutablePointer<Connection>?,
+        _ outcome: OutcomeIndex, _ part: PartIndex, _ now: UInt64
+    ) {
         counters.inFlight -= 1
         session.pointee.due = now
         session.pointee.state = .thinking
-        record(
-            RequestRecord(
-                intended: session.pointee.intended, pickedUp: session.pointee.pickedUp, sent: session.pointee.sent,
-                firstByte: session.pointee.firstByte, end: now, step: session.pointee.request, outcome: outcome))
+        let request = RequestRecord(
+            intended: session.pointee.intended, pickedUp: session.pointee.pickedUp, sent: session.pointee.sent,
+            firstByte: session.pointee.firstByte, end: now, step: session.pointee.request, outcome: outcome, part: part)
+        if let connection, connection.pointee.served == 0 || session.pointee.sentAll != session.pointee.sent {
+            record(request, detail(session, connection))
+        } else {
+            record(request)
+        }
+    }
+
+    /// What there is to tell of a request that was the first on its connection, or was taken in pieces.
+    private func detail(
+        _ session: UnsafeMutablePointer<Session>, _ connection: UnsafeMutablePointer<Connection>
+    ) -> RequestDetail {
+        var detail = RequestDetail(sentAll: session.pointee.sentAll)
+        if connection.pointee.served > 0 { return detail }
+        let sent = session.pointee.sent
+        detail.opened = connection.pointee.opened
+        detail.resolved = connection.pointee.resolved
+        detail.connected = connection.pointee.connected == 0 ? sent : connection.pointee.connected
+        if connection.pointee.connected != 0 { detail.secured = sent }
+        return detail
+    }
+
+    /// The part that a request is in.
+    private func part(
+        _ session: UnsafeMutablePointer<Session>, _ connection: UnsafeMutablePointer<Connection>
+    ) -> PartIndex {
+        switch connection.pointee.phase {
+        case .connecting, .closed: .connect
+        case .handshaking: .tls
+        case .active, .idle:
+            session.pointee.sentAll == 0 ? .send : session.pointee.firstByte == 0 ? .firstByte : .receive
+        }
     }
 
     /// Requests whose time is up.
@@ -156,8 +193,10 @@ extension Worker {
         for id in 0..<sessions.count {
             let session = sessions[id]
             switch session.pointee.state {
-            case .active: endRequest(session, .aborted, now)
-            case .waiting: endRequest(session, .neverStarted, now)
+            case .active:
+                let connection = connections[session.pointee.connection]
+                endRequest(session, connection, .aborted, part(session, connection), now)
+            case .waiting: endRequest(session, nil, .neverStarted, .wait, now)
             case .thinking, .free: break
             }
             session.pointee.state = .free

@@ -196,6 +196,15 @@ final class Worker {
         chunk.records[chunk.count] = record  // in bounds: a chunk that is full was exchanged for an empty one
         chunk.count += 1
     }
+
+    func record(_ record: RequestRecord, _ detail: RequestDetail) {
+        if chunk.count == RecordChunk.capacity { handOver(endedSecond: nil, report: nil) }
+        chunk.details[chunk.detailCount] = detail  // in bounds: there are no more details than records
+        chunk.detailCount += 1
+        var detailed = record
+        detailed.detail = UInt16(chunk.detailCount)
+        self.record(detailed)
+    }
 }
 
 /// Tells workers to stop, from any thread, waking them from their waits.

@@ -3,11 +3,14 @@
 /// A histogram to count into: the buckets of ``HistogramBuckets`` in pages that are made when first touched.
 ///
 /// Recording is a shift and an increment. A distribution as it occurs in practice touches a few pages of 1 KiB, where the dense
-/// array of an HdrHistogram takes 130 KiB: that matters with one per second, step and outcome. Not thread-safe.
+/// array of an HdrHistogram takes 130 KiB: that matters with one per second, step and outcome. ``pack()`` brings one that is
+/// hardly counted into any more down to some hundred bytes. Not thread-safe.
 package struct RecordingHistogram: Sendable {
     private static let pageBits = 8
 
     private var pages: [[UInt32]] = []
+    /// What was counted before ``pack()``, in the V2 encoding: one or two bytes for each occupied bucket.
+    private var packed: [UInt8] = []
 
     package init() {}
 
@@ -22,13 +25,28 @@ package struct RecordingHistogram: Sendable {
 
     /// Forgets all samples and keeps the pages.
     package mutating func removeAll() {
+        packed = []
         for page in pages.indices where !pages[page].isEmpty {
             for bucket in pages[page].indices { pages[page][bucket] = 0 }
         }
     }
 
+    /// Keeps what was counted in a small form, and the pages no longer. Counting may go on.
+    package mutating func pack() {
+        if pages.isEmpty { return }
+        packed = snapshot().v2Bytes()
+        pages = []
+    }
+
     /// What was recorded so far.
     package func snapshot() -> LatencyHistogram {
+        var counted = unpacked
+        // Encoded by `pack()` above, so it decodes.
+        if let before = packed.isEmpty ? nil : LatencyHistogram(v2Bytes: packed) { counted.merge(before) }
+        return counted
+    }
+
+    private var unpacked: LatencyHistogram {
         var indices: [Int] = []
         var counts: [UInt64] = []
         for (number, page) in pages.enumerated() where !page.isEmpty {

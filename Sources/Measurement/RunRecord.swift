@@ -156,6 +156,8 @@ package struct Slice: Codable, Sendable {
     package var samples: [Sample]
     /// Distribution of sent − intended over the requests intended in this second.
     package var scheduleLag: LatencyHistogram
+    /// Where the time of the requests intended in this second went, by target.
+    package var breakdown: [Breakdown]
     /// Requests that *ended* in this second, by outcome.
     package var ended: [Outcome: UInt64]
     /// Requests in flight at the end of the second.
@@ -164,12 +166,13 @@ package struct Slice: Codable, Sendable {
     package var bytesSent: UInt64
 
     package init(
-        second: Int, samples: [Sample] = [], scheduleLag: LatencyHistogram = .init(), ended: [Outcome: UInt64] = [:],
-        inFlight: Int = 0, bytesReceived: UInt64 = 0, bytesSent: UInt64 = 0
+        second: Int, samples: [Sample] = [], scheduleLag: LatencyHistogram = .init(), breakdown: [Breakdown] = [],
+        ended: [Outcome: UInt64] = [:], inFlight: Int = 0, bytesReceived: UInt64 = 0, bytesSent: UInt64 = 0
     ) {
         self.second = second
         self.samples = samples
         self.scheduleLag = scheduleLag
+        self.breakdown = breakdown
         self.ended = ended
         self.inFlight = inFlight
         self.bytesReceived = bytesReceived

@@ -58,6 +58,8 @@ package struct RunSummary: Sendable {
     /// Unsuccessful requests by outcome, most frequent first.
     package var errors: [ErrorRow]
     package var policies: [PolicyTimeline]
+    /// Where the time went, by target.
+    package var breakdown: [BreakdownRow]
     /// How long after the fault the run was back at its baseline; `unknown` without a fault.
     package var recovery: RecoveryTime.Result
 
@@ -88,6 +90,7 @@ package struct RunSummary: Sendable {
                     policies.map { $0.totals(from: phase.startNanoseconds, to: phase.endNanoseconds) }),
                 steps: Self.stepRows(run, phase: phase))
         }
+        breakdown = run.breakdown().map(BreakdownRow.init)
         recovery = RecoveryTime.measure(run)
         achievedRatePerSecond = Self.achievedRate(run, measuredNanoseconds)
     }

@@ -21,7 +21,16 @@ struct BenchSummary: Encodable {
     var serviceTimeMicroseconds: [String: Double]
     var scheduleLagP50Microseconds: Double
     var scheduleLagP99Microseconds: Double
+    var breakdown: [String: Part]
     var failures: [String]
+
+    /// A part of the requests' time, for example `first-byte`.
+    struct Part: Encodable {
+        /// Requests that got through it, and those that died in it.
+        var requests: UInt64
+        var died: UInt64
+        var microseconds: [String: Double]
+    }
 
     init(_ result: LoadResult) {
         let accounting = result.accounting
@@ -42,6 +51,16 @@ struct BenchSummary: Encodable {
         let lag = LatencyHistogram.merging(result.slices.map(\.scheduleLag))
         scheduleLagP50Microseconds = Self.microseconds(lag.percentile(50))
         scheduleLagP99Microseconds = Self.microseconds(lag.percentile(99))
+        let parts = Breakdown.merging(result.slices.flatMap(\.breakdown)).first ?? Breakdown(target: "")
+        breakdown = Dictionary(
+            uniqueKeysWithValues: RequestPart.allCases.compactMap { part in
+                let (passed, ended) = (parts.passed[part] ?? .init(), parts.ended[part] ?? .init())
+                if passed.isEmpty && ended.isEmpty { return nil }
+                return (
+                    part.rawValue,
+                    Part(requests: passed.count, died: ended.count, microseconds: Self.quantiles(passed))
+                )
+            })
         failures = result.failureSamples.map { "\($0.message) (\($0.count) times)" }
     }
 
@@ -73,6 +92,11 @@ struct BenchSummary: Encodable {
             String(
                 format: "  schedule lag   p50 %.0f µs  p99 %.0f µs", scheduleLagP50Microseconds,
                 scheduleLagP99Microseconds))
+        for part in RequestPart.allCases {
+            guard let values = breakdown[part.rawValue] else { continue }
+            let died = values.died > 0 ? "  died in it: \(values.died)" : ""
+            lines.append(row("- " + part.rawValue, values.microseconds) + died)
+        }
         lines += outcomes.sorted { $0.key < $1.key }.filter { $0.key != Outcome.ok.rawValue && $0.value > 0 }
             .map { "  \($0.key): \($0.value)" }
         lines += failures.map { "  \($0)" }

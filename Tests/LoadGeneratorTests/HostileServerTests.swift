@@ -11,6 +11,8 @@ extension EngineTests {
         struct Case: Sendable, CustomTestStringConvertible {
             var name: String
             var outcome: Outcome
+            /// The part in which it dies.
+            var part = RequestPart.receive
             var words: String
             var script: @Sendable (ScriptedServer.Connection) -> Void
             var testDescription: String { name }
@@ -37,14 +39,16 @@ extension EngineTests {
                 _ = connection.readRequest()
                 connection.write("HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nabc")
             },
-            Case(name: "nothing, then the end", outcome: .connection, words: "without an answer") { connection in
+            Case(name: "nothing, then the end", outcome: .connection, part: .firstByte, words: "without an answer") {
+                connection in
                 _ = connection.readRequest()
             },
-            Case(name: "a reset instead of an answer", outcome: .connection, words: "reset by peer") { connection in
+            Case(name: "a reset instead of an answer", outcome: .connection, part: .firstByte, words: "reset by peer") {
+                connection in
                 _ = connection.readRequest()
                 connection.reset()
             },
-            Case(name: "nothing at all", outcome: .timeout, words: "no answer within") { connection in
+            Case(name: "nothing at all", outcome: .timeout, part: .firstByte, words: "no answer within") { connection in
                 _ = connection.readRequest()
                 _ = connection.readRequest()
             },
@@ -97,6 +101,8 @@ extension EngineTests {
                 makePlan(port: server.port, rate: .constant(perSecond: 40), seconds: 0.25, steps: [.request(request)]))
             #expect(result.accounting.scheduled == 10)
             #expect(result.accounting.byOutcome == [hostile.outcome: 10], "\(result.failureSamples)")
+            let died = result.breakdown.ended.mapValues(\.count)
+            #expect(died == (hostile.outcome == .ok ? [:] : [hostile.part: 10]))
             if hostile.words.isEmpty {
                 #expect(result.failureSamples.isEmpty)
             } else {
@@ -126,6 +132,7 @@ extension EngineTests {
             let result = try await play(makePlan(port: server.port, rate: rate, seconds: 0.2))
             #expect(result.accounting.byOutcome.keys.sorted { $0.rawValue < $1.rawValue } == [.connection])
             #expect(result.accounting.connectionsOpened == 0)
+            #expect(result.breakdown.ended.mapValues(\.count) == [.connect: result.accounting.scheduled])
             // A closed user pauses after a failure instead of storming a dead server.
             #expect((3...60).contains(result.accounting.scheduled))
             let message = "web 127.0.0.1:\(server.port): can't connect: Connection refused"
@@ -210,6 +217,7 @@ extension EngineTests {
             let server = try TLSServer(names: "DNS:localhost", validFrom: -7200, validTo: -3600)
             let result = try await play(server, host: "localhost", roots: server.certificate)
             #expect(result.accounting.byOutcome == [.tls: 20])
+            #expect(result.breakdown.ended.mapValues(\.count) == [.tls: 20])
             #expect(
                 result.failureSamples.first?.message.contains("certificate has expired") == true,
                 "\(result.failureSamples)"
@@ -263,7 +271,7 @@ extension EngineTests {
             let result = try await engine.run(onTick: { tick in
                 if tick.slice.second == 1 { server.freeze(seconds: 1) }
             })
-            #expect(result.accounting.byOutcome == [.ok: 10_000] && result.accounting.isBalanced)
+            #expect(result.accounting.byOutcome == [.ok: 10_000], "\(result.failureSamples)")
             let response = LatencyHistogram.merging(result.slices.flatMap(\.samples).map(\.responseTime))
             let service = LatencyHistogram.merging(result.slices.flatMap(\.samples).map(\.serviceTime))
             let (trueP99, naiveP99) = (try #require(response.percentile(99)), try #require(service.percentile(99)))

@@ -33,7 +33,25 @@ func play(_ plan: Plan, sourceLocation: SourceLocation = #_sourceLocation) async
     #expect(inSlices == result.accounting.scheduled, sourceLocation: sourceLocation)
     let ended = result.slices.flatMap { $0.ended.values }.reduce(0, +)
     #expect(ended == result.accounting.scheduled, sourceLocation: sourceLocation)
+    checkBreakdown(result, sourceLocation)
     return result
+}
+
+/// Every request got through `receive` or died in one part, and the parts add up to the response times.
+private func checkBreakdown(_ result: LoadResult, _ sourceLocation: SourceLocation) {
+    let parts = Breakdown.merging(result.slices.flatMap(\.breakdown))
+    #expect(parts.reduce(0) { $0 + $1.count } == result.accounting.scheduled, sourceLocation: sourceLocation)
+    func total(_ histograms: some Sequence<LatencyHistogram>) -> Double {
+        histograms.reduce(0) { $0 + Double($1.count) * ($1.mean ?? 0) }
+    }
+    let response = total(result.slices.flatMap(\.samples).map(\.responseTime))
+    let sum = total(parts.flatMap { Array($0.passed.values) + Array($0.ended.values) })
+    #expect(abs(sum - response) <= 0.002 * response + 1_000, sourceLocation: sourceLocation)
+}
+
+extension LoadResult {
+    /// The only target's breakdown over the whole load.
+    var breakdown: Breakdown { Breakdown.merging(slices.flatMap(\.breakdown)).first ?? Breakdown(target: "none") }
 }
 
 /// The engine's tests play in real time: one after the other, so that they don't take each other's processors.

@@ -151,7 +151,10 @@ extension HTMLReport {
     private static func tables(_ run: Run) -> [String] {
         let summary = run.summary
         guard !summary.isEmpty else { return [] }
-        return ["<h3>Requests</h3>", requests(summary), phases(summary), errors(summary), policies(summary)]
+        return [
+            "<h3>Requests</h3>", requests(summary), phases(summary), breakdown(summary), errors(summary),
+            policies(summary),
+        ]
     }
 
     private static func requests(_ summary: RunSummary) -> String {

@@ -42,6 +42,7 @@ package enum TerminalReport {
         } else {
             requests(summary, &page)
             phases(summary, &page)
+            breakdown(summary, &page)
         }
         errors(summary, &page)
         policies(summary, &page)
