@@ -85,10 +85,11 @@ extension ResilientClient {
         }
     }
 
-    /// The seconds that the peer wants to be left alone; of the two forms of RFC 9110 only the number. At most five minutes.
+    /// How long the peer wants to be left alone. The policies bound what they make of it.
     private static func retryAfter(_ response: PeerResponse) -> Duration? {
-        guard let seconds = response.headers[.retryAfter].flatMap({ Int($0) }), seconds >= 0 else { return nil }
-        return .seconds(min(seconds, 300))
+        guard let text = response.headers[.retryAfter] else { return nil }
+        return RetryAfter.parse(
+            text, date: response.headers[.date], now: .seconds(Date().timeIntervalSince1970))
     }
 }
 
