@@ -22,11 +22,16 @@ public struct CallContext: Sendable, Hashable {
     /// The number of this attempt, from 1; 0 before the first.
     public var attempt: Int
     public var idempotency: Idempotency
+    /// Whether the attempt runs beside another one of the same number that is slow (``Hedge``).
+    public var isHedge: Bool
 
-    public init(deadline: MonotonicInstant? = nil, attempt: Int = 0, idempotency: Idempotency = .unsafe) {
+    public init(
+        deadline: MonotonicInstant? = nil, attempt: Int = 0, idempotency: Idempotency = .unsafe, isHedge: Bool = false
+    ) {
         self.deadline = deadline
         self.attempt = attempt
         self.idempotency = idempotency
+        self.isHedge = isHedge
     }
 
     /// The context of the call that this task works for; a server binds it for each request, pipelines below take the

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+
+extension Hedge {
+    /// What one attempt of a call beside a pipeline ends with.
+    struct Answer<Success: Sendable, Failure: Error>: HedgedOutcome {
+        var result: Result<Success, ResilienceError<Failure>>
+        var judgement: Judgement
+
+        /// Runs the operation and says what its result means.
+        static func of(
+            _ context: CallContext, _ classifier: Classifier<Success, Failure>,
+            _ operation: @Sendable (CallContext) async throws(Failure) -> Success
+        ) async -> Answer {
+            let result: Result<Success, Failure>
+            do throws(Failure) {
+                result = .success(try await operation(context))
+            } catch {
+                // An error under cancellation says nothing about the callee, whatever it looks like.
+                if Task.isCancelled { return Answer(result: .failure(.cancelled(last: error)), judgement: .cancelled) }
+                result = .failure(error)
+            }
+            return Answer(
+                result: result.mapError { .operation($0) }, judgement: Judgement(classifier.classify(result)))
+        }
+
+        /// Hands a value that nobody takes to whoever closes it.
+        func discard(_ close: @Sendable (Success) async -> Void) async {
+            if case .success(let value) = result { await close(value) }
+        }
+    }
+}
+
+extension Hedge.Judgement {
+    /// What the classification of a result of the callee means for other attempts.
+    @usableFromInline
+    init(_ classification: Classification) {
+        switch classification.verdict {
+        case .success, .ignore: self = .acceptable
+        case .throttled: self = .throttled
+        case .failure:
+            if classification.retry == .never {
+                self = .hopeless
+            } else {
+                self = classification.retryAfter == nil ? .failed : .throttled
+            }
+        }
+    }
+}
