@@ -9,12 +9,17 @@ internal import Measurement
 struct Collector {
     private static let second: UInt64 = 1_000_000_000
 
+    private struct Refused: Hashable {
+        var step: Int32
+        var second: Int
+    }
+
     private let start: UInt64
     private let warmup: UInt64
     private let layout: SliceRecorder.Layout
     private var seconds: [SliceRecorder] = []
-    /// Requests that were not started: (step, intended). Their age is taken at the end.
-    private var refused: [Int: RecordingHistogram] = [:]
+    /// Requests that were not started, by when in their second they were intended. Their age is taken at the end.
+    private var refused: [Refused: RecordingHistogram] = [:]
     private var settledUpTo = 0
     private var byOutcome = [UInt64](repeating: 0, count: SliceRecorder.Layout.outcomes)
     private var counters: [WorkerCounters]
@@ -61,8 +66,8 @@ struct Collector {
         let intended = record.intended &- start
         let number = Int(intended / Self.second)
         if record.end == 0 {
-            // The age is known at the end of the run: keep when it was intended, to 0.1 %.
-            refused[Int(record.step), default: RecordingHistogram()].record(intended)
+            refused[Refused(step: record.step, second: number), default: RecordingHistogram()]
+                .record(intended % Self.second)
             return
         }
         lastEnd = max(lastEnd, record.end)
@@ -103,14 +108,13 @@ struct Collector {
 
     /// All slices, refused requests included with their age at `end` (CLOCK_MONOTONIC).
     mutating func finish(end: UInt64) -> [Slice] {
-        for (step, intended) in refused {
+        let last = Int((end &- start) / Self.second)
+        for (key, intended) in refused {
+            touch(max(key.second, last))
             for bucket in intended.snapshot().buckets {
-                let number = Int(bucket.range.lowerBound / Self.second)
-                touch(number)
-                let age = (end &- start) &- min(bucket.range.lowerBound, end &- start)
-                seconds[number].addNeverStarted(step: step, age: age, count: bucket.count)
-                let last = Int((end &- start) / Self.second)
-                touch(last)
+                let instant = UInt64(key.second) * Self.second + bucket.range.lowerBound
+                let age = (end &- start) &- min(instant, end &- start)
+                seconds[key.second].addNeverStarted(step: Int(key.step), age: age, count: bucket.count)
                 seconds[last].ended[Int(OutcomeIndex.neverStarted.rawValue)] += bucket.count
             }
         }

@@ -33,6 +33,7 @@ struct ConnectionPool {
 
     mutating func enqueue(_ session: Int32) { waiting.append(session) }
     mutating func dequeue() -> Int32? { waiting.popFirst() }
+    mutating func removeWaiting(where matches: (Int32) -> Bool) { waiting.removeAll(where: matches) }
 }
 
 /// A first-in first-out queue of session numbers that reuses its memory.
@@ -48,6 +49,12 @@ struct WaitingQueue {
             head = 0
         }
         items.append(session)
+    }
+
+    mutating func removeAll(where matches: (Int32) -> Bool) {
+        items.removeFirst(head)
+        head = 0
+        items.removeAll(where: matches)
     }
 
     mutating func popFirst() -> Int32? {

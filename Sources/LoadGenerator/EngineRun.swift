@@ -98,10 +98,7 @@ struct EngineRun: Sendable {
 
     // MARK: Result
 
-    /// When the first source begins to measure.
-    private var warmupNanoseconds: UInt64 {
-        compiled.plan.sources.map { $0.startOffset.nanoseconds + $0.warmup.nanoseconds }.min() ?? 0
-    }
+    private var warmupNanoseconds: UInt64 { compiled.plan.measuredFrom.nanoseconds }
 
     private func result(
         _ collector: inout Collector, start: UInt64, end: UInt64, _ machine: (from: MachineWatch, to: MachineWatch),
@@ -124,14 +121,17 @@ struct EngineRun: Sendable {
             lag: collector.scheduleLag, responseTime: responseTime, steal: steal, throttledSeconds: throttled,
             seconds: measuredSeconds, accounting: accounting, failures: failures)
         let lastEnd = max(collector.lastEnd, start) - start
+        // Sources with a number of journeys end the load when they have played them.
+        let isExhausted = collector.reports.allSatisfy(\.isExhausted)
+        let planned = isExhausted ? min(compiled.loadNanoseconds, lastEnd) : compiled.loadNanoseconds
         return LoadResult(
             steps: compiled.steps, slices: slices, accounting: accounting,
             generator: GeneratorHealth(
                 verdict: verdict.verdict, reasons: verdict.reasons, scheduleLag: collector.scheduleLag,
                 loopStalls: collector.stalls, workers: compiled.plan.workers,
                 cpuSeconds: machine.to.cpuSeconds - machine.from.cpuSeconds, steal: steal, throttledSeconds: throttled),
-            failureSamples: samples(failures), plannedNanoseconds: compiled.loadNanoseconds,
-            actualNanoseconds: wasStopped ? lastEnd : max(lastEnd, compiled.loadNanoseconds), warmupNanoseconds: warmup,
+            failureSamples: samples(failures), plannedNanoseconds: planned,
+            actualNanoseconds: wasStopped ? lastEnd : max(lastEnd, planned), warmupNanoseconds: warmup,
             offeredRatePerSecond: offeredRate(warmup), wasStopped: wasStopped)
     }
 

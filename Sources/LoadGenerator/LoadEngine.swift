@@ -20,10 +20,11 @@ package struct LoadResult: Sendable {
     package var accounting: Accounting
     package var generator: GeneratorHealth
     package var failureSamples: [FailureSample]
+    /// Length of the load: as planned, or until the last of all iterations for a load that ends with them.
     package var plannedNanoseconds: UInt64
     /// From the start of the load to the last recorded end, or to the planned end if that is later and the load was not stopped.
     package var actualNanoseconds: UInt64
-    /// Samples intended before this instant are warm-up: the earliest end of any source's warm-up.
+    /// Samples intended before this instant are warm-up: ``Plan/measuredFrom``.
     package var warmupNanoseconds: UInt64
     /// Arrivals a second over the measured time, as planned; 0 for closed sources.
     package var offeredRatePerSecond: Double

@@ -9,9 +9,6 @@ extension Plan {
         if requests > 3_000 { problems.append("the journeys have \(requests) steps in all, more than 3000") }
         if sources.isEmpty { problems.append("the plan has no source of load") }
         if !(1...256).contains(workers) { problems.append("workers must be 1 to 256, not \(workers)") }
-        if gracefulStop < .zero || gracefulStop > Self.longest {
-            problems.append("the graceful stop must be 0 to 366 days")
-        }
         if maxInFlight < 1 { problems.append("maxInFlight must be at least 1, not \(maxInFlight)") }
         if !(1...1_000_000).contains(connections.limitPerTarget) {
             problems.append("the limit of connections must be 1 to 1000000, not \(connections.limitPerTarget)")
@@ -36,6 +33,9 @@ extension Plan {
             problems.append("load \(source.name): the start and the duration must be at most 366 days")
         }
         if source.startOffset < .zero { problems.append("load \(source.name): the start must not be negative") }
+        if source.gracefulStop < .zero || source.gracefulStop > Self.longest {
+            problems.append("load \(source.name): the graceful stop must be 0 to 366 days")
+        }
         if source.journeys.isEmpty { problems.append("load \(source.name): it has no journeys") }
         for entry in source.journeys {
             if !journeys.indices.contains(entry.journey) {
@@ -147,6 +147,11 @@ extension Plan {
             return nil
         }
     }
+}
+
+extension Plan.Source {
+    /// When its journeys are aborted at the latest, in nanoseconds after the start of the load.
+    var hardEnd: UInt64 { startOffset.nanoseconds + duration.nanoseconds + gracefulStop.nanoseconds }
 }
 
 extension Plan.Source.Rate {

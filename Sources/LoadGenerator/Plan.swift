@@ -16,8 +16,6 @@ package struct Plan: Sendable {
     package var workers = 1
     /// Arrivals beyond this number of requests in flight are recorded as never started.
     package var maxInFlight = 100_000
-    /// How long requests in flight may finish after the last arrival; then they are aborted.
-    package var gracefulStop: Duration = .seconds(30)
 
     package init(seed: UInt64, targets: [Target], journeys: [Journey], sources: [Source]) {
         self.seed = seed
@@ -90,6 +88,13 @@ extension Plan {
         }
     }
 
+    /// What nothing is measured before, after the start of the load: the instant from which every source with a warm-up has
+    /// ended it. Sources without one don't delay it; without any warm-up it is when the first source starts.
+    package var measuredFrom: Duration {
+        sources.filter { $0.warmup > .zero }.map { $0.startOffset + $0.warmup }.max()
+            ?? sources.map(\.startOffset).min() ?? .zero
+    }
+
     /// A source of arrivals: each starts one journey.
     package struct Source: Sendable {
         package var name: String
@@ -98,10 +103,12 @@ extension Plan {
         package var arrivals: Arrivals
         package var rate: Rate
         package var duration: Duration
-        /// Played first, not measured; part of `duration` as the engine sees it. With several sources, measuring begins when the first of
-        /// them has ended its warm-up.
+        /// Played first, not measured; part of `duration` as the engine sees it. See ``Plan/measuredFrom`` for several sources.
         package var warmup: Duration = .zero
-        /// For closed loops: the source ends after this number of journeys, shared by its users, or after `duration` if that comes first.
+        /// How long the journeys of this source may go on after its end; then they are aborted.
+        package var gracefulStop: Duration = .seconds(30)
+        /// For closed loops: the source ends after this number of journeys, shared by its users, or after `duration` if that comes
+        /// first. Each worker gets the share of its users.
         package var iterations: Int?
         /// Index into `Plan.journeys` and its weight.
         package var journeys: [(journey: Int, weight: Double)]

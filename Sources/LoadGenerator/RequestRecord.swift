@@ -136,6 +136,8 @@ struct WorkerCounters: Sendable {
 struct WorkerReport: Sendable {
     var failures: [FailureKey: UInt64]
     var endedAt: UInt64
+    /// All its sources had a limit of journeys, and used it up.
+    var isExhausted: Bool
 }
 
 /// Where a worker leaves its handovers and finds empty chunks. Locked for a few instructions, about once a second.

@@ -32,6 +32,19 @@ struct TimerQueue {
         }
     }
 
+    /// Removes the sessions that match and returns them in the order of their deadlines. For the end of a load: it goes through all.
+    mutating func removeAll(where matches: (_ session: Int32, _ deadline: UInt64) -> Bool) -> [Int32] {
+        var removed: [Entry] = []
+        heap.removeAll { entry in
+            if !matches(entry.session, entry.deadline) { return false }
+            removed.append(entry)
+            return true
+        }
+        // A sorted array is a heap.
+        heap.sort { $0.isBefore($1) }
+        return removed.sorted { $0.isBefore($1) }.map(\.session)
+    }
+
     /// Removes and returns the earliest session whose deadline is not after `now`.
     mutating func popDue(_ now: UInt64) -> (session: Int32, deadline: UInt64)? {
         guard let first = heap.first, first.deadline <= now else { return nil }

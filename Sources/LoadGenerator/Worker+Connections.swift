@@ -213,7 +213,7 @@ extension Worker {
 
     /// Opens connections for those who wait, as far as the limit allows. Connections that fail at once come back here through
     /// ``closeConnection(_:isSound:)``; the flag turns that recursion into this loop.
-    private func openForWaiting(_ target: Int) {
+    func openForWaiting(_ target: Int) {
         if pools[target].isOpening { return }
         pools[target].isOpening = true
         while pools[target].open < pools[target].limit, let waiting = pools[target].dequeue() {

@@ -190,22 +190,49 @@ extension Worker {
     /// Ends everything that is under way, and records what came due without being started.
     func abortAll(_ now: UInt64) {
         isAborting = true
-        for id in 0..<sessions.count {
+        for source in sources.indices { abort(source: Int32(source), now) }
+        for number in 0..<connections.count where connections[number].pointee.phase != .closed {
+            connections[number].pointee.session = -1
+            closeConnection(number, isSound: connections[number].pointee.phase == .idle)
+        }
+    }
+
+    /// Ends what is under way of one source: requests with a connection are aborted, requests that wait for one, arrivals and
+    /// steps that are due were never started.
+    func abort(source: Int32, _ now: UInt64) {
+        // Journeys that ended with their last request are not aborted.
+        continueDeferred()
+        let othersGoOn = !isAborting
+        isAborting = true
+        for id in 0..<sessions.count where sessions[id].pointee.source == source {
             let session = sessions[id]
             switch session.pointee.state {
             case .active:
                 let connection = connections[session.pointee.connection]
                 endRequest(session, connection, .aborted, part(session, connection), now)
-            case .waiting: endRequest(session, nil, .neverStarted, .wait, now)
+                connection.pointee.session = -1
+                closeConnection(session.pointee.connection, isSound: false)
+                deferred.append(id)
+            case .waiting:
+                endRequest(session, nil, .neverStarted, .wait, now)
+                deferred.append(id)
             case .thinking, .free: break
             }
-            session.pointee.state = .free
         }
-        startDueArrivals(now)
-        for number in 0..<connections.count where connections[number].pointee.phase != .closed {
-            connections[number].pointee.session = -1
-            closeConnection(number, isSound: connections[number].pointee.phase == .idle)
+        for target in pools.indices { pools[target].removeWaiting { sessions[$0].pointee.state != .waiting } }
+        startDueArrivals(now, of: Int(source))
+        while true {
+            continueDeferred()
+            let due = thinking.removeAll { sessions[$0].pointee.source == source && $1 <= now }
+            if due.isEmpty { break }
+            for id in due { continueSession(id) }
         }
+        for id in thinking.removeAll(where: { session, _ in sessions[session].pointee.source == source }) {
+            endJourney(id, finished: false)
+        }
+        guard othersGoOn else { return }
+        isAborting = false
+        for target in pools.indices { openForWaiting(target) }
     }
 
     // MARK: Captures

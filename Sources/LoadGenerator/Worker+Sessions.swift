@@ -8,14 +8,22 @@ struct SourceState {
     private var nextArrival: ArrivalSchedule.Arrival?
     /// Users of a closed source.
     private var users: UserSchedule
-    /// Whether each of this worker's users is in a journey, by user number divided by the number of workers.
-    private var isRunning: [Bool]
+    /// By user number divided by the number of workers.
+    private var played: [User]
     private let workers: UInt64
+    /// Its graceful stop is over.
+    var isCut = false
     /// Journeys that this worker's users may still begin.
     private var iterationsLeft: Int
     private let isLimited: Bool
     /// Index into `journeys`, and the share of all weights up to and including it, scaled to 2^64.
     private let weights: [(journey: Int32, upTo: UInt64)]
+
+    private struct User {
+        var isRunning = false
+        /// Journeys begun. They go on counting when the user comes back later, so that no journey's data is repeated.
+        var journeys: UInt64 = 0
+    }
 
     init(plan: Plan, index: Int, worker: Int) {
         let source = plan.sources[index]
@@ -31,14 +39,23 @@ struct SourceState {
         nextArrival = schedule.nextArrival()
         users = UserSchedule(source: source, worker: worker, of: plan.workers)
         workers = UInt64(plan.workers)
-        isRunning = Array(repeating: false, count: Int(users.userCount / workers) + 1)
+        played = Array(repeating: User(), count: Int(users.userCount / workers) + 1)
         isLimited = source.iterations != nil
-        let iterations = source.iterations ?? .max
-        iterationsLeft = isLimited ? iterations / plan.workers + (worker < iterations % plan.workers ? 1 : 0) : .max
+        let userCount = users.userCount
+        iterationsLeft = source.iterations.map { Self.share(of: $0, userCount, worker, plan.workers) } ?? .max
     }
 
     /// When the next arrival or user is due after the start of the load; nil when there is none.
     var nextOffset: UInt64? { isClosed ? (isExhausted ? nil : users.nextStart) : nextArrival?.nanoseconds }
+
+    /// Iterations are dealt to the users in turn, as users are to the workers.
+    private static func share(of iterations: Int, _ users: UInt64, _ worker: Int, _ workers: Int) -> Int {
+        let users = Int(users)
+        guard worker < users else { return 0 }
+        // Numbers below `count` that leave the worker's number when divided by the number of workers.
+        func mine(_ count: Int) -> Int { count / workers + (worker < count % workers ? 1 : 0) }
+        return iterations / users * mine(users) + mine(iterations % users)
+    }
 
     /// Whether its limit of journeys is used up.
     var isExhausted: Bool { isLimited && iterationsLeft == 0 }
@@ -49,17 +66,26 @@ struct SourceState {
             defer { nextArrival = schedule.nextArrival() }
             return nextArrival
         }
-        guard let start = users.takeStart(), !isRunning[Int(start.user / workers)], takeIteration() else { return nil }
-        isRunning[Int(start.user / workers)] = true
-        return .init(number: start.user, nanoseconds: start.nanoseconds)
+        guard let start = users.takeStart(), !played[Int(start.user / workers)].isRunning, takeIteration() else {
+            return nil
+        }
+        played[Int(start.user / workers)].isRunning = true
+        return .init(number: journeyNumber(of: start.user), nanoseconds: start.nanoseconds)
     }
 
     /// The number of a closed user's next journey, or nil when the user goes. `time` is after the start of the load.
     mutating func nextJourney(after number: UInt64, at time: UInt64) -> UInt64? {
         let user = number % users.userCount
-        if users.isActive(user, at: time), takeIteration() { return number &+ users.userCount }
-        isRunning[Int(user / workers)] = false
+        if users.isActive(user, at: time), takeIteration() { return journeyNumber(of: user) }
+        played[Int(user / workers)].isRunning = false
         return nil
+    }
+
+    /// The number of a user's next journey: no other journey of the source has it.
+    private mutating func journeyNumber(of user: UInt64) -> UInt64 {
+        let position = Int(user / workers)
+        defer { played[position].journeys += 1 }
+        return user &+ played[position].journeys &* users.userCount
     }
 
     private mutating func takeIteration() -> Bool {
@@ -84,15 +110,17 @@ extension Worker {
 
     /// Starts every arrival that is due. All of them: being late is recorded, never made up for by leaving some out.
     func startDueArrivals(_ now: UInt64) {
-        for index in sources.indices {
-            var started = 0
-            while let offset = sources[index].nextOffset, start &+ offset <= now {
-                guard let arrival = sources[index].takeArrival() else { continue }
-                startSession(source: Int32(index), number: arrival.number, due: start &+ arrival.nanoseconds)
-                started += 1
-                // Let answers be read between the sends of a long backlog; the loop comes back at once.
-                if started == 64 && !isAborting { break }
-            }
+        for index in sources.indices { startDueArrivals(now, of: index) }
+    }
+
+    func startDueArrivals(_ now: UInt64, of index: Int) {
+        var started = 0
+        while let offset = sources[index].nextOffset, start &+ offset <= now {
+            guard let arrival = sources[index].takeArrival() else { continue }
+            startSession(source: Int32(index), number: arrival.number, due: start &+ arrival.nanoseconds)
+            started += 1
+            // Let answers be read between the sends of a long backlog; the loop comes back at once.
+            if started == 64 && !isAborting { break }
         }
     }
 
@@ -157,9 +185,11 @@ extension Worker {
 
     /// Continues the sessions whose think time is over.
     func continueDueSessions(_ now: UInt64) {
-        while let (id, _) = thinking.popDue(now) {
-            if sessions[id].pointee.step < 0 { restart(id) } else { takeSteps(id) }
-        }
+        while let (id, _) = thinking.popDue(now) { continueSession(id) }
+    }
+
+    func continueSession(_ id: Int32) {
+        if sessions[id].pointee.step < 0 { restart(id) } else { takeSteps(id) }
     }
 
     /// Continues sessions whose request failed where its caller could not go on with them.

@@ -47,6 +47,8 @@ final class Worker {
 
     private let loadEnd: UInt64
     private let hardEnd: UInt64
+    /// When the next source is cut: its journeys have had the time of its graceful stop.
+    @exclusivity(unchecked) private var nextCut = UInt64.max
     @exclusivity(unchecked) private var nextSecond: UInt64
     @exclusivity(unchecked) private var stalls = RecordingHistogram()
     /// How long before a deadline the loop wakes up and polls: what the kernel's wake-ups are late by.
@@ -77,8 +79,9 @@ final class Worker {
         deadlines = DeadlineLists(durations: plan.timeouts, connections: connections)
         maxInFlight = max(1, (plan.plan.maxInFlight + workers - 1) / workers)
         loadEnd = start &+ plan.loadNanoseconds
-        hardEnd = loadEnd &+ min(plan.plan.gracefulStop.nanoseconds, UInt64(Int64.max) - loadEnd)
+        hardEnd = start &+ (plan.plan.sources.map(\.hardEnd).max() ?? 0)
         nextSecond = start + 1_000_000_000
+        nextCut = start &+ (plan.plan.sources.map(\.hardEnd).min() ?? 0)
         epoll = epoll_create1(Int32(EPOLL_CLOEXEC))
         if epoll < 0 { throw LoadEngineError(.resources, "can't make an epoll instance: \(errorText(errno))") }
         var event = epoll_event()
@@ -109,6 +112,7 @@ final class Worker {
             expireDue(now)
             continueDeferred()
             if now >= nextSecond { endSecond(now) }
+            if now >= nextCut { cutSources(now) }
             if now >= loadEnd || isExhausted {
                 isDraining = true
                 if (sessions.inUse == 0 && !hasArrivals) || now >= hardEnd { break }
@@ -122,7 +126,9 @@ final class Worker {
             if count > 0 { now = Clock.now() }
         }
         abortAll(Clock.now())
-        handOver(endedSecond: nil, report: WorkerReport(failures: failures, endedAt: Clock.now()))
+        handOver(
+            endedSecond: nil,
+            report: WorkerReport(failures: failures, endedAt: Clock.now(), isExhausted: isExhausted))
     }
 
     private static let eventCapacity = 256
@@ -165,7 +171,21 @@ final class Worker {
         for index in sources.indices {
             if let offset = sources[index].nextOffset { next = min(next, start &+ offset) }
         }
-        return min(next, isDraining ? hardEnd : loadEnd)
+        return min(next, isDraining ? hardEnd : loadEnd, nextCut)
+    }
+
+    /// Aborts the sources whose graceful stop is over while others go on.
+    private func cutSources(_ now: UInt64) {
+        nextCut = .max
+        for (index, source) in plan.plan.sources.enumerated() {
+            let cut = start &+ source.hardEnd
+            if cut > now {
+                nextCut = min(nextCut, cut)
+            } else if !sources[index].isCut {
+                sources[index].isCut = true
+                abort(source: Int32(index), now)
+            }
+        }
     }
 
     // MARK: Handing over

@@ -6,7 +6,8 @@ extension Scenario.Load {
     /// When the last arrival comes at the latest, after the start of the whole load.
     package var end: Duration { start + warmup + duration }
 
-    /// Expected number of journeys that start, the warm-up included; nil for a closed loop, where the answers decide.
+    /// Expected number of journeys that start, the warm-up included; nil for a closed loop, where the answers decide, unless its
+    /// iterations are counted.
     package var expectedArrivals: Double? {
         switch executor {
         case .constantArrivalRate(let rate):
@@ -20,8 +21,10 @@ extension Scenario.Load {
                 rate = stage.targetPerSecond
             }
             return total
-        case .constantUsers:
+        case .constantUsers, .rampingUsers:
             return nil
+        case .sharedIterations(_, let iterations):
+            return Double(iterations)
         }
     }
 
@@ -32,10 +35,13 @@ extension Scenario {
     /// From the start of the load to the last arrival.
     package var duration: Duration { load.map(\.end).max() ?? .zero }
 
-    /// What nothing is measured before: the end of the shortest warm-up of the loads that begin first.
+    /// What nothing is measured before: the instant from which every load with a warm-up has ended it. Loads without one don't
+    /// delay it; without any warm-up it is when the first load starts.
     package var measuredFrom: Duration { Self.measuredFrom(load) }
 
-    static func measuredFrom(_ load: [Load]) -> Duration { load.map { $0.start + $0.warmup }.min() ?? .zero }
+    static func measuredFrom(_ load: [Load]) -> Duration {
+        load.filter { $0.warmup > .zero }.map { $0.start + $0.warmup }.max() ?? load.map(\.start).min() ?? .zero
+    }
 
     /// Expected requests of one journey that runs to its end.
     package func requests(inJourney name: String) -> Int {

@@ -11,6 +11,8 @@ package struct Scenario: Sendable {
     package var seed: UInt64
     package var population = Population()
     package var connections = Connections()
+    /// Requests that are due beyond this number in flight are not sent: they are recorded as never started.
+    package var maxInFlight = 100_000
     package var load: [Load]
     package var journeys: [Journey]
     package var faults: [Fault] = []
@@ -90,6 +92,19 @@ extension Scenario {
             case rampingArrivalRate(startPerSecond: Double, stages: [Stage])
             /// A closed loop: each user begins a journey as soon as the last one has ended.
             case constantUsers(Int)
+            /// A closed loop whose number of users follows straight lines, rounded up. The warm-up before them holds the start.
+            case rampingUsers(start: Int, stages: [UserStage])
+            /// A closed loop that ends after a number of journeys, which the users share, or after `duration`.
+            case sharedIterations(users: Int, iterations: Int)
+        }
+        package struct UserStage: Sendable, Equatable {
+            package var duration: Duration
+            package var target: Int
+
+            package init(duration: Duration, target: Int) {
+                self.duration = duration
+                self.target = target
+            }
         }
         package struct Stage: Sendable, Equatable {
             package var duration: Duration
@@ -104,12 +119,14 @@ extension Scenario {
         package var name: String
         package var executor: Executor
         package var arrivals: Arrivals
-        /// Without the warm-up. For a ramp the sum of its stages.
+        /// Without the warm-up. For a ramp the sum of its stages; for shared iterations the longest time they may take.
         package var duration: Duration
         /// Played before `duration` begins, not measured.
         package var warmup: Duration
         /// After the start of the whole load; the warm-up begins here.
         package var start: Duration
+        /// How long journeys may go on after the end of this load; then they are aborted.
+        package var gracefulStop: Duration = .seconds(30)
         /// Journey names and weights, in the script's order.
         package var journeys: [(name: String, weight: Double)]
     }

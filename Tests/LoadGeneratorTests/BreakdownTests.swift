@@ -81,7 +81,7 @@ extension EngineTests {
             defer { server.stop() }
             var plan = makePlan(port: server.port, rate: .constant(perSecond: 50), seconds: 0.2)
             plan.connections.limitPerTarget = 2
-            plan.gracefulStop = .zero
+            plan.sources[0].gracefulStop = .zero
             let result = try await play(plan)
             #expect(result.accounting.byOutcome == [.aborted: 2, .neverStarted: 8])
             #expect(result.breakdown.ended.mapValues(\.count) == [.firstByte: 2, .wait: 8])

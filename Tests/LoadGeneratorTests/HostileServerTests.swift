@@ -147,7 +147,7 @@ extension EngineTests {
             defer { close(descriptor) }
             var plan = makePlan(port: port, rate: .constant(perSecond: 50), seconds: 0.2)
             plan.connections.connectTimeout = .milliseconds(200)
-            plan.gracefulStop = .seconds(1)
+            plan.sources[0].gracefulStop = .seconds(1)
             var request = get("/")
             request.timeout = .milliseconds(200)
             plan.journeys[0].steps = [.request(request)]
@@ -272,6 +272,7 @@ extension EngineTests {
                 if tick.slice.second == 1 { server.freeze(seconds: 1) }
             })
             #expect(result.accounting.byOutcome == [.ok: 10_000], "\(result.failureSamples)")
+            #expect(result.accounting.isBalanced)
             let response = LatencyHistogram.merging(result.slices.flatMap(\.samples).map(\.responseTime))
             let service = LatencyHistogram.merging(result.slices.flatMap(\.samples).map(\.serviceTime))
             let (trueP99, naiveP99) = (try #require(response.percentile(99)), try #require(service.percentile(99)))

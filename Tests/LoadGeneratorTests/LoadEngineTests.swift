@@ -17,7 +17,7 @@ func makePlan(
     let source = Plan.Source(
         name: "load", arrivals: .uniform, rate: rate, duration: .seconds(seconds), journeys: [(0, 1)])
     var plan = Plan(seed: 7, targets: [target], journeys: [journey], sources: [source])
-    plan.gracefulStop = .seconds(20)
+    plan.sources[0].gracefulStop = .seconds(20)
     return plan
 }
 
@@ -224,16 +224,17 @@ extension EngineTests {
             #expect(ages.allSatisfy { $0.serviceTime.isEmpty })
         }
 
-        @Test("measuring begins when the first source has warmed up, and the offered rate is that of the measured time")
+        @Test("measuring begins when all sources have warmed up, and the offered rate is that of the measured time")
         func warmup() async throws {
             let server = ScriptedServer()
             defer { server.stop() }
             var plan = makePlan(
                 port: server.port, rate: .ramping(start: 20, stages: [(.seconds(1), 20), (.seconds(1), 60)]), seconds: 2
             )
-            plan.sources[0].warmup = .seconds(1)
+            plan.sources[0].warmup = .milliseconds(500)
             var late = plan.sources[0]
             late.startOffset = .milliseconds(500)
+            late.warmup = .milliseconds(500)
             late.rate = .constant(perSecond: 10)
             late.duration = .seconds(1.5)
             plan.sources.append(late)
@@ -324,7 +325,7 @@ extension EngineTests {
             ]
             plan.sources[0].journeys = [(4, -1)]
             plan.sources[0].startOffset = .seconds(1 << 60)
-            plan.gracefulStop = .seconds(-1)
+            plan.sources[0].gracefulStop = .seconds(-1)
             let error = try #require(throws: LoadEngineError.self) { _ = try LoadEngine(plan) }
             #expect(error.code == .impossiblePlan)
             for words in [

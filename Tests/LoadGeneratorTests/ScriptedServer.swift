@@ -116,21 +116,32 @@ final class ScriptedServer: Sendable {
 
 /// A server process of its own that answers everything, and can be stopped and continued.
 final class ServerProcess: Sendable {
+    private final class Birth: Sendable {
+        let child = Mutex<pid_t>(-1)
+        let started = DispatchSemaphore(value: 0)
+    }
+
     let port: Int
     private let id: pid_t
 
     init() {
         let (descriptor, port) = ScriptedServer.listen()
         self.port = port
-        id = seawall_test_server_start(descriptor)
+        // The server dies with the thread that forked it, and a task's threads come and go: this one stays until its end.
+        let birth = Birth()
+        Thread.detachNewThread {
+            let id = seawall_test_server_start(descriptor)
+            birth.child.withLock { $0 = id }
+            birth.started.signal()
+            if id > 0 { waitpid(id, nil, 0) }
+        }
+        birth.started.wait()
+        id = birth.child.withLock { $0 }
         precondition(id > 0)
         close(descriptor)
     }
 
-    deinit {
-        kill(id, SIGKILL)
-        waitpid(id, nil, 0)
-    }
+    deinit { kill(id, SIGKILL) }
 
     /// Freezes the process for this long. Blocks meanwhile.
     func freeze(seconds: Double) {

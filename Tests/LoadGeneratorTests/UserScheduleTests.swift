@@ -77,17 +77,39 @@ struct UserScheduleTests {
 extension EngineTests {
     @Suite("Closed loops")
     struct ClosedLoopTests {
-        @Test("shared iterations are played exactly, and the load ends with them", arguments: [1, 2])
-        func sharedIterations(workers: Int) async throws {
+        @Test(
+            "shared iterations are played exactly, and the load ends with them",
+            arguments: [(workers: 1, users: 5), (2, 5), (2, 1), (3, 2)])
+        func sharedIterations(workers: Int, users: Int) async throws {
             let server = ScriptedServer()
             defer { server.stop() }
-            var plan = makePlan(port: server.port, rate: .closed(users: 5), seconds: 60)
+            var plan = makePlan(port: server.port, rate: .closed(users: users), seconds: 60)
             plan.sources[0].iterations = 103
             plan.workers = workers
             let begun = ContinuousClock.now
             let result = try await play(plan)
             #expect(result.accounting.byOutcome == [.ok: 103] && result.accounting.journeysFinished == 103)
             #expect(ContinuousClock.now - begun < .seconds(30))
+            #expect(result.plannedNanoseconds == result.actualNanoseconds)
+        }
+
+        @Test("a user who comes back goes on with new data")
+        func comingBack() async throws {
+            let seen = Mutex<[String]>([])
+            let server = ScriptedServer(answering: { connection, request in
+                seen.withLock { $0.append(String(request.prefix { $0 != "\r" })) }
+                usleep(5_000)
+                connection.answer()
+            })
+            defer { server.stop() }
+            let rate = Plan.Source.Rate.rampingUsers(
+                start: 2,
+                stages: [(.milliseconds(100), 2), (.nanoseconds(1), 0), (.milliseconds(50), 0), (.nanoseconds(1), 2)])
+            let path = Plan.Template([.literal(Array("/".utf8)), .counter, .literal(Array("/".utf8)), .uuid])
+            let request = Plan.Request(label: "GET /", target: 0, method: "GET", path: path)
+            _ = try await play(makePlan(port: server.port, rate: rate, seconds: 0.3, steps: [.request(request)]))
+            let requests = seen.withLock { $0 }
+            #expect(requests.count > 20 && Set(requests).count == requests.count)
         }
 
         @Test("the number of users follows the ramp")

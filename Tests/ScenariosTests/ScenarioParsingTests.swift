@@ -131,13 +131,60 @@ struct ScenarioParsingTests {
     func timeline() throws {
         var scenario = try full()
         #expect(scenario.duration == .seconds(90))
-        #expect(scenario.measuredFrom == .zero)
+        #expect(scenario.measuredFrom == .seconds(5))
         #expect(scenario.load[0].expectedArrivals == 13_500.0)
         // Two triangles on top of 10/s for ten seconds and a slope from 110/s to 0.
         #expect(scenario.load[1].expectedArrivals == 600.0 + 550.0)
         #expect(scenario.expectedRequests == nil)
         scenario.load.removeLast()
         #expect(scenario.expectedRequests == 2 * 13_500.0 + 2 * 1_150.0)
+    }
+
+    @Test("closed loads are read with their users, iterations and longest time")
+    func closedLoads() throws {
+        let scenario = try Scenario.parse(
+            """
+            system: {targets: {web: "http://127.0.0.1:1"}}
+            max-in-flight: 500
+            load:
+              ramp:
+                executor: ramping-vus
+                start-vus: 2
+                warmup: 3s
+                graceful-stop: 5s
+                stages: [{duration: 10s, target: 20}, {duration: 1m, target: 0}]
+              fixed: {executor: shared-iterations, vus: 4, iterations: 1000, start: 2s, max-duration: 3m}
+              short: {executor: shared-iterations, vus: 1, iterations: 1}
+            journeys: {home: [{get: /}]}
+            """)
+        let load = scenario.load
+        #expect(
+            load[0].executor
+                == .rampingUsers(
+                    start: 2,
+                    stages: [.init(duration: .seconds(10), target: 20), .init(duration: .seconds(60), target: 0)]))
+        #expect(load[0].duration == .seconds(70) && load[0].end == .seconds(73))
+        #expect(load.map(\.gracefulStop) == [.seconds(5), .seconds(30), .seconds(30)])
+        #expect(load[1].executor == .sharedIterations(users: 4, iterations: 1000))
+        #expect(load[1].duration == .seconds(180) && load[2].duration == .seconds(600))
+        #expect(load[0].expectedArrivals == nil && load[1].expectedArrivals == 1000)
+        #expect(scenario.maxInFlight == 500)
+    }
+
+    @Test(
+        "measuring begins when every load with a warm-up has ended it",
+        arguments: [
+            (["start: 0s", "start: 4s"], 0), (["start: 3s", "start: 2s"], 2), (["warmup: 5s", "start: 0s"], 5),
+            (["warmup: 5s", "start: 3s, warmup: 4s"], 7), (["start: 6s", "start: 1s, warmup: 1s"], 2),
+        ])
+    func measuredFrom(loads: [String], seconds: Int) throws {
+        let entries = loads.enumerated().map { index, keys in
+            "  l\(index): {executor: constant-arrival-rate, rate: 10/s, duration: 30s, \(keys)}"
+        }
+        let scenario = try Scenario.parse(
+            "system: {targets: {web: \"http://127.0.0.1:1\"}}\nload:\n\(entries.joined(separator: "\n"))\n"
+                + "journeys: {home: [{get: /}]}")
+        #expect(scenario.measuredFrom == .seconds(seconds))
     }
 
     @Test("phases are planned from the first fault's begin to the last one's end")

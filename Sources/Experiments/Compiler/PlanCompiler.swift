@@ -28,6 +28,7 @@ package struct PlanCompiler: Sendable {
         for load in scenario.load { sources.append(try compile(load)) }
         var plan = Plan(seed: scenario.seed, targets: targets, journeys: journeys, sources: sources)
         plan.tables = tables
+        plan.maxInFlight = scenario.maxInFlight
         plan.connections.strategy =
             switch scenario.connections.strategy {
             case .shared: .shared
@@ -68,13 +69,20 @@ package struct PlanCompiler: Sendable {
                     start: start,
                     stages: (load.warmup > .zero ? [(load.warmup, start)] : [])
                         + stages.map { ($0.duration, $0.targetPerSecond) })
-            case .constantUsers(let users): .closed(users: users)
+            case .constantUsers(let users), .sharedIterations(let users, _): .closed(users: users)
+            case .rampingUsers(let start, let stages):
+                .rampingUsers(
+                    start: start,
+                    stages: (load.warmup > .zero ? [(load.warmup, start)] : [])
+                        + stages.map { ($0.duration, $0.target) })
             }
         var source = Plan.Source(
             name: load.name, arrivals: load.arrivals == .poisson ? .poisson : .uniform, rate: rate,
             duration: load.warmup + load.duration, journeys: journeys)
         source.startOffset = load.start
         source.warmup = load.warmup
+        source.gracefulStop = load.gracefulStop
+        if case .sharedIterations(_, let iterations) = load.executor { source.iterations = iterations }
         return source
     }
 

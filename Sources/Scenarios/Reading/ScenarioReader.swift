@@ -9,8 +9,8 @@ internal import Resilience
 /// unknown, not absent, so that one mistake is reported once.
 struct ScenarioReader {
     static let keys = [
-        "name", "description", "system", "seed", "population", "connections", "load", "journeys", "faults", "policies",
-        "variants", "thresholds",
+        "name", "description", "system", "seed", "population", "connections", "max-in-flight", "load", "journeys",
+        "faults", "policies", "variants", "thresholds",
     ]
 
     /// The variant of a script that names none.
@@ -52,18 +52,20 @@ struct ScenarioReader {
         let seed = readSeed()
         let population = readPopulation()
         let connections = readConnections()
+        let maxInFlight = script.integer("max-in-flight", in: 1...1_000_000, default: 100_000)
         let journeys = readJourneys()
         let load = readLoad()
         let faults = readFaults(load: load)
         let policies = readPolicies()
         let variants = readVariants(policies: policies)
         let thresholds = readThresholds(faults: faults, load: load)
-        guard let name, let system, let seed, let population, let connections, let journeys, let load, let faults,
-            let policies, let variants, let thresholds
+        guard let name, let system, let seed, let population, let connections, let maxInFlight, let journeys, let load,
+            let faults, let policies, let variants, let thresholds
         else { return nil }
         return Scenario(
             name: name, description: description ?? "", system: system, seed: seed, population: population,
-            connections: connections, load: load, journeys: journeys, faults: faults.map(\.fault), policies: policies,
+            connections: connections, maxInFlight: maxInFlight, load: load, journeys: journeys,
+            faults: faults.map(\.fault), policies: policies,
             variants: variants, thresholds: thresholds, source: source)
     }
 
