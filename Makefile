@@ -7,7 +7,7 @@ PREFIX ?= /usr/local
 # Extra flags for every build; CI passes the ones that turn warnings into errors.
 SWIFT_FLAGS ?=
 PACKAGES := libssl-dev libsqlite3-dev zlib1g-dev pkg-config
-COMMANDS := seawall user-service post-service comment-service
+COMMANDS := seawall user-service post-service comment-service station-service
 RELEASE := .build/release
 # The benchmark package's own files; its `Sources` are links to those of the package around it.
 BENCHMARKS := $(addprefix Benchmarks/,Package.swift Benchmarks HotPaths hot-paths)

@@ -68,6 +68,7 @@ let package = Package(
         .executable(name: "user-service", targets: ["user-service"]),
         .executable(name: "post-service", targets: ["post-service"]),
         .executable(name: "comment-service", targets: ["comment-service"]),
+        .executable(name: "station-service", targets: ["station-service"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
@@ -94,7 +95,8 @@ let package = Package(
         module("Resilience", [logging, metrics, coreMetrics]),
         module("Measurement", []),
         module("FaultInjection", [nioCore, nioPosix, nioHTTP1]),
-        module("Scenarios", ["Resilience", "FaultInjection", yams]),
+        module("Stations", ["FaultInjection"]),
+        module("Scenarios", ["Resilience", "FaultInjection", "Stations", yams]),
         module("LoadGenerator", ["COpenSSL", "CLinux", "Measurement"]),
         module(
             "ServiceKit",
@@ -106,6 +108,13 @@ let package = Package(
         module("UserService", service),
         module("PostService", service),
         module("CommentService", service),
+        module(
+            "StationService",
+            [
+                "ServiceKit", "Stations", "Measurement", "FaultInjection", hummingbird, nioCore, nioPosix, nioHTTP1,
+                nioTLS,
+                lifecycle, arguments,
+            ]),
         module(
             "Experiments",
             [
@@ -124,6 +133,7 @@ let package = Package(
         command("user-service", ["ServiceKit", "UserService"]),
         command("post-service", ["ServiceKit", "PostService"]),
         command("comment-service", ["ServiceKit", "CommentService"]),
+        command("station-service", ["StationService"]),
 
         .target(
             name: "TestSupport", dependencies: ["Resilience"], path: "Tests/TestSupport", swiftSettings: settings),
@@ -138,6 +148,8 @@ let package = Package(
         tests("Measurement", ["TestSupport", histogram]),
         tests("FaultInjection", ["TestSupport", nioCore, nioPosix]),
         tests("Scenarios", ["TestSupport", "Resilience", "FaultInjection"]),
+        tests("Stations", ["FaultInjection"]),
+        tests("StationService", ["TestSupport", "Stations", "Measurement", "LoadGenerator", "FaultInjection"]),
         tests("LoadGenerator", ["CTestServer", "Measurement", "COpenSSL"]),
         tests(
             "ServiceKit",

@@ -11,9 +11,7 @@ struct AdminRoutes: Sendable {
     let state: AdminState
 
     func add(to router: Router<ServiceContext>) {
-        router.get("/health/live") { _, _ in try Response.json(["status": "live"]) }
-        router.get("/health/ready") { _, _ in try self.ready() }
-
+        HealthRoutes(readiness: state.readiness).add(to: router)
         let guarded = router.group().add(middleware: AdminGate(token: state.token))
         guarded.get("/metrics") { _, _ in self.metrics() }
         guarded.get("/faults") { _, _ in try Response.json(self.state.faults.decider.faults) }
@@ -26,17 +24,6 @@ struct AdminRoutes: Sendable {
         guarded.patch("/policies") { request, _ in try await self.changePolicies(request) }
         guarded.get("/directory") { _, _ in try Response.json(self.state.directory.snapshot) }
         guarded.put("/directory") { request, _ in try await self.setDirectory(request) }
-    }
-
-    private func ready() throws -> Response {
-        struct Answer: Encodable {
-            var ready: Bool
-            var reasons: [String]
-        }
-        let reasons = state.readiness.reasons
-        return try .json(
-            Answer(ready: reasons.isEmpty, reasons: reasons),
-            status: reasons.isEmpty ? .ok : .serviceUnavailable)
     }
 
     private func metrics() -> Response {

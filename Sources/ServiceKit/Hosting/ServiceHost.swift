@@ -2,7 +2,6 @@
 
 internal import CoreMetrics
 internal import Crypto
-internal import Glibc
 internal import Hummingbird
 internal import HummingbirdHTTP2
 internal import Logging
@@ -104,7 +103,8 @@ package struct ServiceHost<Social: SocialService>: Sendable {
             ) {
                 AdminRoutes(
                     state: AdminState(
-                        token: adminToken(), readiness: readiness, metrics: metrics, directory: directory,
+                        token: .ofAdminPort(service: Social.name), readiness: readiness, metrics: metrics,
+                        directory: directory,
                         faults: faults,
                         registry: client.registry, pipelines: pipelines)
                 ).add(to: $0)
@@ -140,14 +140,5 @@ package struct ServiceHost<Social: SocialService>: Sendable {
             throw StartupError(
                 "cannot make a certificate for '\(options.host)': \(error); choose another address with --host")
         }
-    }
-
-    private func adminToken() -> ServiceSecret {
-        if let value = getenv("SEAWALL_ADMIN_TOKEN").map({ String(cString: $0) }), !value.isEmpty {
-            return ServiceSecret(value: value)
-        }
-        let token = ServiceSecret.random()
-        StandardStreams.error("\(Social.name)-service: the admin token is \(token.value)")
-        return token
     }
 }

@@ -3,9 +3,9 @@
 internal import Glibc
 
 /// What the kernel knows about this process, under the names that Prometheus' own libraries use.
-enum ProcessMetrics {
+package enum ProcessMetrics {
     /// Lines of the exposition, read at this moment.
-    static func exposition() -> String {
+    package static func exposition() -> String {
         var usage = rusage()
         // RUSAGE_SELF with a valid pointer does not fail.
         getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
