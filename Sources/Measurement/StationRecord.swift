@@ -2,8 +2,8 @@
 
 /// What a virtual station did in one stretch of time, by its own clock.
 ///
-/// A station's clock is exact: a slot that comes free at an instant is given to the next request at that very instant, however
-/// late the process wakes up. How late answers really left is kept apart, in ``timerLateness``.
+/// A station's clock is exact: a slot that comes free at an instant is given to the next request at that very instant,
+/// however late the process wakes up. How late answers really left is kept apart, in ``timerLateness``.
 package struct StationRecord: Codable, Sendable {
     package var name: String
     /// Nil without a limit.
@@ -74,7 +74,8 @@ package struct StationRecord: Codable, Sendable {
         self.waiting = waiting
     }
 
-    /// Share of the slots that were busy, 0…1, from the realised times; nil for a station without a limit or without time.
+    /// Share of the slots that were busy, 0…1, from the realised times; nil for a station without a limit or without
+    /// time.
     package var utilization: Double? {
         guard let slots, slots > 0, windowNanoseconds > 0 else { return nil }
         return busyNanoseconds / (Double(slots) * Double(windowNanoseconds))

@@ -12,13 +12,13 @@ package struct StationCommand: AsyncParsableCommand {
         commandName: "station-service",
         abstract: "Virtual service stations: queues with known mathematics, the ground truth for measurements.",
         discussion: """
-            Each station has a port of its own; the port of the process serves all of them, as /NAME/anything. The file maps names \
-            to stations: {"db": {"slots": 1, "service": "exp(5ms)", "queue": "fifo"}}. Service times sleep, they take no processor.
+            Each station has a port of its own; the port of the process serves all of them, as /NAME/anything. The file \
+            maps names to stations: {"db": {"slots": 1, "service": "exp(5ms)", "queue": "fifo"}}. Service times sleep.
 
-            Writes one line of JSON to stdout once it listens, and everything else to stderr. Ends with 0 after SIGTERM or SIGINT, \
-            with 1 when it cannot start. SEAWALL_ADMIN_TOKEN is the token of the admin port; without it one is made and written to \
+            Writes one line of JSON to stdout once it listens, all else to stderr. Ends with 0 after SIGTERM or SIGINT, \
+            with 1 when it cannot start. SEAWALL_ADMIN_TOKEN is the token of the admin port; without it one is written to \
             stderr. On the admin port, GET /stations shows what was counted, DELETE /stations begins anew, and PUT /controls \
-            freezes, slows or fails stations: {"db": {"freeze": true}, "cache": {"slow": 3, "error": {"status": 503, "rate": 0.5}}}.
+            freezes, slows or fails stations: {"db": {"freeze": true}, "web": {"error": {"status": 503, "rate": 0.5}}}.
             """)
 
     @Option(help: ArgumentHelp("JSON file with the stations.", valueName: "file"))

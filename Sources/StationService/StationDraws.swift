@@ -5,7 +5,8 @@ internal import Stations
 
 /// The random numbers of one station: those of arrival k follow from the seed, the station's name and k alone.
 ///
-/// So a request of a replay costs the same work under every queue discipline and every policy, in whatever order it is served.
+/// So a request of a replay costs the same work under every queue discipline and every policy, in whatever order it is
+/// served.
 struct StationDraws: Sendable {
     private let service: ServiceTime
     private let workSeed: UInt64

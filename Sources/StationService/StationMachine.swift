@@ -5,12 +5,12 @@ package import Stations
 
 /// A virtual station as a pure state machine: c slots, one queue, service times that follow from a seed.
 ///
-/// It lives on a clock that it is told. ``advance(to:_:)`` lets everything happen that was due by then, each thing at its own
-/// instant: the slot that came free at 10.0 ms serves the next request from 10.0 ms on, also when the process woke up at 10.1.
-/// So a late timer delays one answer, and never the queue.
+/// It lives on a clock that it is told. ``advance(to:_:)`` lets everything happen that was due by then, each thing at
+/// its own instant: the slot that came free at 10.0 ms serves the next request from 10.0 ms on, also when the process
+/// woke up at 10.1. So a late timer delays one answer, and never the queue.
 ///
-/// `Ticket` is whatever the shell needs to answer. All times are nanoseconds on one monotonic clock; a time before the last one
-/// counts as that one.
+/// `Ticket` is whatever the shell needs to answer. All times are nanoseconds on one monotonic clock; a time before the
+/// last one counts as that one.
 package struct StationMachine<Ticket> {
     /// What became of a request.
     package enum Outcome: Sendable, Equatable {

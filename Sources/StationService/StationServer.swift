@@ -8,10 +8,11 @@ package import NIOSSL
 internal import ServiceKit
 package import Stations
 
-/// Stations behind HTTP/1.1 listeners: one for each station, and one at which the first part of the path names the station.
+/// Stations behind HTTP/1.1 listeners: one for each station, and one at which the first part of the path names the
+/// station.
 ///
-/// All of it runs on one event loop. NIO wakes it with a timerfd, which the kernel's timer slack does not concern; how late the
-/// answers really are is in ``StationRecord/timerLateness``. Safe from any thread.
+/// All of it runs on one event loop. NIO wakes it with a timerfd, which the kernel's timer slack does not concern; how
+/// late the answers really are is in ``StationRecord/timerLateness``. Safe from any thread.
 package struct StationServer: Sendable {
     private let group: MultiThreadedEventLoopGroup
     private let hall: NIOLoopBound<StationHall>

@@ -3,7 +3,8 @@
 internal import Measurement
 internal import Stations
 
-/// What a station counts: outcomes, distributions, and the integrals over time from which utilisation and Little's law follow.
+/// What a station counts: outcomes, distributions, and the integrals over time from which utilisation and Little's law
+/// follow.
 struct StationStatistics {
     let name: String
     private let options: StationOptions

@@ -5,8 +5,8 @@ internal import Glibc
 /// A distribution given by points of its survivor function P(S > t).
 ///
 /// Between two points the curve is straight in log t and log P, as tails of latencies are drawn. A last point at 0, the
-/// maximum, has no logarithm: the stretch to it is straight in t and P. Beyond a last point above 0 nothing is longer: its
-/// share is all at the last time.
+/// maximum, has no logarithm: the stretch to it is straight in t and P. Beyond a last point above 0 nothing is longer:
+/// its share is all at the last time.
 package struct QuantileTable: Sendable, Equatable {
     package struct Point: Sendable, Equatable {
         /// Above 0, in nanoseconds.
@@ -40,8 +40,8 @@ package struct QuantileTable: Sendable, Equatable {
     /// The tables that have a name.
     package static let builtIn: [QuantileTable] = [tailAtScale]
 
-    /// A leaf server whose fan-outs show the numbers of Dean and Barroso, "The Tail at Scale", CACM 56(2), 2013: the 99.9th
-    /// percentile of 100 calls at once is 1,800 ms, and 74 ms with a second request after 10 ms.
+    /// A leaf server whose fan-outs show the numbers of Dean and Barroso, "The Tail at Scale", CACM 56(2), 2013: the
+    /// 99.9th percentile of 100 calls at once is 1,800 ms, and 74 ms with a second request after 10 ms.
     package static let tailAtScale: QuantileTable = {
         let points: [(milliseconds: Double, survivor: Double)] = [
             (1, 1), (10, 0.02), (70, 0.0032), (1_800, 1.0005e-5), (10_000, 1e-7),

@@ -16,8 +16,8 @@ extension ServiceTime {
 
     /// Reads a service time; a bare duration is fixed.
     ///
-    /// `hyperexp` and `lognormal` take a mean and a squared coefficient of variation; `table` a name or quantiles, the minimum
-    /// (0 %) first.
+    /// `hyperexp` and `lognormal` take a mean and a squared coefficient of variation; `table` a name or quantiles, the
+    /// minimum (0 %) first.
     /// - Throws: `Malformed`, also for parameters that no distribution has.
     package init(text: String) throws(Malformed) {
         guard text.utf8.count <= 2_048 else { throw Malformed(description: "it is longer than 2048 bytes") }

@@ -13,11 +13,11 @@ package indirect enum ServiceTime: Sendable, Equatable {
     case uniform(Double, Double)
     /// Exponential with this mean: P(S > t) = exp(−t / mean).
     case exponential(mean: Double)
-    /// Hyperexponential with balanced means: two exponentials whose mixture has this mean and this squared coefficient of
-    /// variation C² (at least 1).
+    /// Hyperexponential with balanced means: two exponentials whose mixture has this mean and this squared coefficient
+    /// of variation C² (at least 1).
     ///
-    /// With p = ½ (1 + √((C² − 1) / (C² + 1))) the branches have the means m / 2p and m / 2(1 − p) (H. C. Tijms, "A First Course
-    /// in Stochastic Models", 2003, appendix B).
+    /// With p = ½ (1 + √((C² − 1) / (C² + 1))) the branches have the means m / 2p and m / 2(1 − p) (H. C. Tijms, "A
+    /// First Course in Stochastic Models", 2003, appendix B).
     case hyperexponential(mean: Double, squaredVariation: Double)
     /// Lognormal with this mean and this squared coefficient of variation: σ² = ln(1 + C²), μ = ln(mean) − σ²/2.
     case lognormal(mean: Double, squaredVariation: Double)

@@ -2,8 +2,8 @@
 
 /// What a person or a fault does to a station while it runs.
 ///
-/// In JSON: `{"freeze": true}`, `{"slow": 3}`, `{"error": {"status": 503, "rate": 0.5}}`; all of them may stand together, and `{}`
-/// is a station left alone.
+/// In JSON: `{"freeze": true}`, `{"slow": 3}`, `{"error": {"status": 503, "rate": 0.5}}`; all of them may stand
+/// together, and `{}` is a station left alone.
 package struct StationControl: Sendable, Equatable, Codable {
     /// Answers a share of the requests on arrival, without service.
     package struct Failure: Sendable, Equatable, Codable {

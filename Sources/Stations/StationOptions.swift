@@ -2,8 +2,8 @@
 
 /// What a virtual station is: servers behind one queue.
 ///
-/// In JSON: `{"slots": 2, "service": "exp(5ms)", "queue": "fifo(100)", "drop-expired": true}`. Only `service` must be there; keys
-/// that are unknown are refused.
+/// In JSON: `{"slots": 2, "service": "exp(5ms)", "queue": "fifo(100)", "drop-expired": true}`. Only `service` must be
+/// there; keys that are unknown are refused.
 package struct StationOptions: Sendable, Equatable {
     /// Requests that are served at once; nil without a limit, a pure delay.
     package var slots: Int?

@@ -4,9 +4,10 @@ import Foundation
 
 /// Response times in closed form, in units of the mean service time.
 ///
-/// Sources: L. Kleinrock, "Queueing Systems", volume 1, 1975 (M/M/1 sojourn, 5.7; Erlang C, 3.5); A. K. Erlang, "The Theory of
-/// Probabilities and Telephone Conversations", 1909 (waiting in M/D/1); E. D. Lazowska and others, "Quantitative System
-/// Performance", 1984 (closed systems); M. Reiser, S. Lavenberg, "Mean-Value Analysis", JACM 27, 1980 (arrival theorem).
+/// Sources: L. Kleinrock, "Queueing Systems", volume 1, 1975 (M/M/1 sojourn, 5.7; Erlang C, 3.5); A. K. Erlang, "The
+/// Theory of Probabilities and Telephone Conversations", 1909 (waiting in M/D/1); E. D. Lazowska and others,
+/// "Quantitative System Performance", 1984 (closed systems); M. Reiser, S. Lavenberg, "Mean-Value Analysis", JACM 27,
+/// 1980 (arrival theorem).
 enum QueueingTheory {
     /// M/M/1 with load ρ, first come first served: P(T > t) = exp(−(1 − ρ) t).
     static func mm1(survivor time: Double, load: Double) -> Double { exp(-(1 - load) * time) }
@@ -43,7 +44,8 @@ enum QueueingTheory {
         return waiting / (sum + waiting)
     }
 
-    /// M/M/c: P(T > t) = e^{−t} [1 + C (1 − e^{−(c−1−a) t}) / (c − 1 − a)] with a = cρ, and e^{−t} (1 + C t) where c − 1 = a.
+    /// M/M/c: P(T > t) = e^{−t} [1 + C (1 − e^{−(c−1−a) t}) / (c − 1 − a)] with a = cρ, and e^{−t} (1 + C t) where c −
+    /// 1 = a.
     static func mmc(survivor time: Double, servers: Int, load: Double) -> Double {
         let waits = erlangC(servers: servers, load: load)
         let rest = Double(servers) - 1 - Double(servers) * load
@@ -57,8 +59,8 @@ enum QueueingTheory {
 
     /// M/M/1//N with think time Z: utilisation and the distribution that an arrival sees.
     ///
-    /// An arrival sees the stationary distribution of the system with one customer less (arrival theorem), so with n before it
-    /// T is Erlang of n + 1 stages.
+    /// An arrival sees the stationary distribution of the system with one customer less (arrival theorem), so with n
+    /// before it T is Erlang of n + 1 stages.
     struct Closed {
         let users: Int
         let think: Double

@@ -7,8 +7,8 @@ import Testing
 @testable import LoadGenerator
 @testable import StationService
 
-/// The load generator's arrivals through the stations' machine, on a clock that costs nothing: what is wrong with the arrival
-/// process, the service times or the queue shows here without the noise of a machine.
+/// The load generator's arrivals through the stations' machine, on a clock that costs nothing: what is wrong with the
+/// arrival process, the service times or the queue shows here without the noise of a machine.
 @Suite("Ground truth, simulated")
 struct SimulatedGroundTruthTests {
     struct Model: Sendable, CustomTestStringConvertible {
@@ -18,10 +18,10 @@ struct SimulatedGroundTruthTests {
         /// Response times, in units of the mean service time.
         var mean: Double
         var survivor: @Sendable (Double) -> Double
-        /// Relative standard deviations of the mean and of the 99th percentile with 20,000 requests at this load. That of the
-        /// mean follows for M/M/1 from the asymptotic variance ρ(2 + 5ρ − 4ρ² + ρ³)/(1 − ρ)⁴ of its waiting times (D. J. Daley,
-        /// "The serial correlation coefficients of waiting times in a stationary single server queue", 1968), that of the
-        /// percentile from simulation. The other models vary less.
+        /// Relative standard deviations of the mean and of the 99th percentile with 20,000 requests at this load. That
+        /// of the mean follows for M/M/1 from the asymptotic variance ρ(2 + 5ρ − 4ρ² + ρ³)/(1 − ρ)⁴ of its waiting
+        /// times (D. J. Daley, "The serial correlation coefficients of waiting times in a stationary single server
+        /// queue", 1968), that of the percentile from simulation. The other models vary less.
         var meanDeviation: Double
         var tailDeviation: Double
         var load: Double

@@ -40,8 +40,8 @@ struct ServiceTimeTests {
         #expect(error?.description.contains(reason) == true, "\(error?.description ?? "")")
     }
 
-    /// Mean and C² of 30,000 draws against the closed forms. The tolerances are four standard errors of distributions whose
-    /// fourth moment is finite; those with heavier tails are compared by their mean.
+    /// Mean and C² of 30,000 draws against the closed forms. The tolerances are four standard errors of distributions
+    /// whose fourth moment is finite; those with heavier tails are compared by their mean.
     @Test(
         "draws have the mean and the variation that the words promise",
         arguments: [
@@ -73,8 +73,8 @@ struct ServiceTimeTests {
         }
     }
 
-    /// n = 100 calls at once: P(max > t) = 1 − (1 − F̄(t))ⁿ. Without a second request the 99.9th percentile is 1,800 ms; with one
-    /// after 10 ms, F̄(t)·F̄(t − 10 ms), it is 74.2 ms.
+    /// n = 100 calls at once: P(max > t) = 1 − (1 − F̄(t))ⁿ. Without a second request the 99.9th percentile is 1,800
+    /// ms; with one after 10 ms, F̄(t)·F̄(t − 10 ms), it is 74.2 ms.
     @Test("the leaf of The Tail at Scale shows its numbers")
     func tailAtScale() {
         let table = QuantileTable.tailAtScale

@@ -8,8 +8,8 @@ internal import NIOCore
 package import ServiceLifecycle
 internal import UnixSignals
 
-/// Runs a process that is no service of the social network with the manners of one: the line that says where it listens, the
-/// admin port, an orderly end. It has no database, no peers and no users.
+/// Runs a process that is no service of the social network with the manners of one: the line that says where it
+/// listens, the admin port, an orderly end. It has no database, no peers and no users.
 package struct ProcessHost: Sendable {
     private let name: String
     private let adminPort: Int
@@ -35,7 +35,8 @@ package struct ProcessHost: Sendable {
         self.adminRoutes = adminRoutes
     }
 
-    /// Starts what `make` makes and serves until SIGTERM or SIGINT. A ``StartupError`` becomes one line on stderr and exit code 1.
+    /// Starts what `make` makes and serves until SIGTERM or SIGINT. A ``StartupError`` becomes one line on stderr and
+    /// exit code 1.
     package static func main(name: String, _ make: () async throws -> ProcessHost) async throws {
         // A reader of our stdout who is gone must not end us.
         signal(SIGPIPE, SIG_IGN)
