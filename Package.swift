@@ -64,6 +64,7 @@ let package = Package(
     name: "seawall",
     products: [
         .library(name: "Resilience", targets: ["Resilience"]),
+        .library(name: "ResilienceTesting", targets: ["ResilienceTesting"]),
         .executable(name: "seawall", targets: ["seawall"]),
         .executable(name: "user-service", targets: ["user-service"]),
         .executable(name: "post-service", targets: ["post-service"]),
@@ -93,6 +94,7 @@ let package = Package(
         .target(name: "CLinux"),
 
         module("Resilience", [logging, metrics, coreMetrics]),
+        module("ResilienceTesting", ["Resilience"]),
         module("Measurement", []),
         module("FaultInjection", [nioCore, nioPosix, nioHTTP1]),
         module("Stations", ["FaultInjection"]),
@@ -136,7 +138,7 @@ let package = Package(
         command("station-service", ["StationService"]),
 
         .target(
-            name: "TestSupport", dependencies: ["Resilience"], path: "Tests/TestSupport", swiftSettings: settings),
+            name: "TestSupport", dependencies: ["ResilienceTesting"], path: "Tests/TestSupport", swiftSettings: settings),
         .target(name: "CTestServer", dependencies: ["COpenSSL"], path: "Tests/CTestServer"),
         .target(
             name: "SocialTesting",
@@ -144,7 +146,8 @@ let package = Package(
                 "Resilience", "ServiceKit", "TestSupport", hummingbird, hummingbirdTesting, httpTypes, nioCore, logging,
                 lifecycle,
             ], path: "Tests/SocialTesting", swiftSettings: settings),
-        tests("Resilience", ["TestSupport", metricsTestKit]),
+        tests("Resilience", ["ResilienceTesting", "TestSupport", metricsTestKit]),
+        tests("ResilienceTesting", ["Resilience"]),
         tests("Measurement", ["TestSupport", histogram]),
         tests("FaultInjection", ["TestSupport", nioCore, nioPosix]),
         tests("Scenarios", ["TestSupport", "Resilience", "FaultInjection"]),

@@ -8,7 +8,7 @@ internal import Testing
 @Suite("An adaptive limit")
 struct AdaptiveLimitTests {
     private let clock = ManualClock()
-    private let events = Recorder<AdaptiveLimitEvent>()
+    private let events = EventRecorder<AdaptiveLimitEvent>()
 
     private func limit(initial: Int = 2, mode: PolicyMode = .enforced) throws -> AdaptiveLimit {
         try AdaptiveLimit(

@@ -10,7 +10,7 @@ struct AdaptiveThrottleTests {
     private struct Broken: Error, Equatable {}
 
     private let clock = ManualClock()
-    private let events = Recorder<AdaptiveThrottleEvent>()
+    private let events = EventRecorder<AdaptiveThrottleEvent>()
 
     private func throttle(mode: PolicyMode = .enforced) throws -> AdaptiveThrottle {
         try AdaptiveThrottle(

@@ -8,7 +8,7 @@ internal import Testing
 @Suite("A load shedder")
 struct LoadShedderTests {
     private let clock = ManualClock()
-    private let events = Recorder<LoadShedderEvent>()
+    private let events = EventRecorder<LoadShedderEvent>()
 
     private func shedder(limit: Int = 1, queue: Int = 4, mode: PolicyMode = .enforced) throws -> LoadShedder {
         try LoadShedder(

@@ -8,7 +8,7 @@ internal import Testing
 @Suite("An outlier ejection")
 struct OutlierEjectionTests {
     private let clock = ManualClock()
-    private let events = Recorder<OutlierEjectionEvent<String>>()
+    private let events = EventRecorder<OutlierEjectionEvent<String>>()
 
     private func ejection(mode: PolicyMode = .enforced) throws -> OutlierEjection<String> {
         try OutlierEjection(["a", "b", "c"], mode: mode, time: clock.source, onEvent: events.record)

@@ -68,7 +68,7 @@ struct KeyedRateLimiterTests {
 
     @Test("shadow admits all and counts, disabled sees nothing, a change keeps what was used")
     func modes() throws {
-        let events = Recorder<RateLimiterEvent>()
+        let events = EventRecorder<RateLimiterEvent>()
         let limiter = try KeyedRateLimiter<String>(
             RateLimiterOptions(rate: .perSecond(1), burst: 1), mode: .shadow, time: clock.source, onEvent: events.record
         )

@@ -9,7 +9,7 @@ internal import Testing
 @Suite("A rate limiter")
 struct RateLimiterTests {
     private let clock = ManualClock()
-    private let events = Recorder<RateLimiterEvent>()
+    private let events = EventRecorder<RateLimiterEvent>()
 
     private func limiter(
         _ rate: CallRate = .perSecond(10), burst: Int = 1, wait: Duration = .seconds(1), mode: PolicyMode = .enforced
@@ -23,7 +23,7 @@ struct RateLimiterTests {
     func order() async throws {
         let limiter = try limiter()
         try limiter.acquireNow()
-        let order = Recorder<Int>()
+        let order = EventRecorder<Int>()
         try await withThrowingTaskGroup(of: Void.self) { group in
             for index in 0..<3 {
                 group.addTask {
