@@ -10,15 +10,16 @@ PACKAGES := libssl-dev libsqlite3-dev zlib1g-dev pkg-config
 COMMANDS := seawall user-service post-service comment-service station-service
 RELEASE := .build/release
 # The benchmark package's own files; its `Sources` are links to those of the package around it.
-BENCHMARKS := $(addprefix Benchmarks/,Package.swift Benchmarks HotPaths hot-paths)
+BENCHMARKS := $(addprefix Benchmarks/,Package.swift Benchmarks HotPaths engine-requests hot-paths)
 FORMATTED := Package.swift Sources Tests $(BENCHMARKS)
 
-.PHONY: help demo build test bench format lint install setup toolchain packages clean
+.PHONY: help demo build test bench counts format lint install setup toolchain packages clean
 
 help:
 	@echo "make demo      load-test the social network over TLS and leave an HTML report in results/"
 	@echo "make test      run the test suite"
 	@echo "make bench     measure the hot paths: nanoseconds per operation"
+	@echo "make counts    check that no hot path executes more instructions or allocates more than before"
 	@echo "make build     build the commands (release) into $(RELEASE)"
 	@echo "make install   copy the commands into PREFIX/bin (PREFIX=$(PREFIX))"
 	@echo "make format    format the sources; make lint checks the format"
@@ -36,6 +37,9 @@ test: setup
 bench: setup
 	swift build --package-path Benchmarks -c release --product hot-paths $(SWIFT_FLAGS)
 	Benchmarks/.build/release/hot-paths time
+
+counts: setup
+	Benchmarks/counts/check.py
 
 format:
 	swift format -i -r -p $(FORMATTED)

@@ -37,9 +37,18 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"), .product(name: "Metrics", package: "swift-metrics"),
                 .product(name: "CoreMetrics", package: "swift-metrics"),
             ], swiftSettings: settings),
+        .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
+        .target(name: "CLinux"),
+        .target(name: "Measurement", swiftSettings: settings),
+        .target(
+            name: "LoadGenerator", dependencies: ["COpenSSL", "CLinux", "Measurement"], swiftSettings: settings),
 
         .target(name: "HotPaths", dependencies: ["Resilience"], path: "HotPaths", swiftSettings: settings),
         .executableTarget(name: "hot-paths", dependencies: ["HotPaths"], path: "hot-paths", swiftSettings: settings),
+        .target(name: "CAllocations", path: "CAllocations"),
+        .executableTarget(
+            name: "engine-requests", dependencies: ["LoadGenerator", "Measurement", "CAllocations"],
+            path: "engine-requests", swiftSettings: settings),
         suite("Resilience", ["HotPaths"]),
     ]
 )

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import Dispatch
 internal import Glibc
 internal import HotPaths
 
@@ -12,9 +13,18 @@ enum HotPathsCommand {
                hot-paths list                          their names
         """
 
-    /// Concurrent, so that a path runs where a server's code runs and not on the main actor.
-    @concurrent
-    static func main() async {
+    /// Not async: the main thread just waits. A path then runs where a server's code runs and not on the main actor, and
+    /// there is no main queue whose thread ends, which confuses callgrind.
+    static func main() {
+        let finished = DispatchSemaphore(value: 0)
+        Task.detached {
+            await play()
+            finished.signal()
+        }
+        finished.wait()
+    }
+
+    private static func play() async {
         do {
             let paths = try HotPath.all()
             var arguments = Array(CommandLine.arguments.dropFirst())
@@ -23,10 +33,7 @@ enum HotPathsCommand {
             case ("list", 0): for path in paths { print(path.name) }
             case ("run", 2):
                 let path = try choose([arguments[0]], of: paths)[0]
-                guard let count = Int(arguments[1]), count >= 0 else {
-                    throw CommandProblem("COUNT is a number, not \(arguments[1])\n\(usage)")
-                }
-                try await path.run(count)
+                try await path.run(number("COUNT", arguments[1]))
             case ("time", _):
                 var rounds = 15
                 if arguments.first == "--rounds" {
@@ -44,6 +51,13 @@ enum HotPathsCommand {
             _ = line.withCString { write(2, $0, strlen($0)) }
             exit(2)
         }
+    }
+
+    private static func number(_ name: String, _ text: String) throws -> Int {
+        guard let number = Int(text), number >= 0 else {
+            throw CommandProblem("\(name) is a number, not \(text)\n\(usage)")
+        }
+        return number
     }
 
     private static func choose(_ names: [String], of paths: [HotPath]) throws -> [HotPath] {
