@@ -2,7 +2,6 @@
 
 internal import FaultInjection
 internal import Foundation
-internal import LoadGenerator
 package import Measurement
 package import Scenarios
 
@@ -23,8 +22,10 @@ package struct Experiment: Sendable {
     package struct Result: Sendable {
         /// At least one run.
         package var record: ExperimentRecord
-        /// Why the experiment ended early, unless somebody stopped it.
+        /// What kept the experiment from its end, unless somebody stopped it.
         package var failure: ExperimentError?
+        /// Whether somebody stopped it.
+        package var wasStopped: Bool
     }
 
     private let scenario: Scenario
@@ -66,14 +67,13 @@ package struct Experiment: Sendable {
             startedAt: ISO8601DateFormatter().string(from: Date()), runs: [])
         var failure: ExperimentError?
         do {
-            switch scenario.system {
-            case .social: try await playSocial(&record, &failure, onEvent)
-            case .targets(let targets): try await play(targets, &record, &failure, onEvent)
+            try await TestBed.use(scenario, executables: executables, directory: directory, onEvent: onEvent) { bed in
+                try await play(on: bed, &record, &failure, onEvent)
             }
         } catch let error where !record.runs.isEmpty {
             // A later variant that can't start does not take the measurements of the earlier ones away.
             if Task.isCancelled {
-                record.interruption = "stopped by the user"
+                record.interruption = Self.userStop
             } else {
                 failure = error as? ExperimentError ?? ExperimentError(.system, networkErrorText(error))
             }
@@ -81,75 +81,35 @@ package struct Experiment: Sendable {
             if Task.isCancelled { throw CancellationError() }
             throw error as? ExperimentError ?? ExperimentError(.system, networkErrorText(error))
         }
+        let wasStopped = record.interruption == Self.userStop
         record.interruption = record.interruption ?? failure?.message
-        return Result(record: record, failure: failure)
+        return Result(record: record, failure: failure, wasStopped: wasStopped)
     }
 
-    // MARK: - The social network
+    /// What a record says that somebody stopped.
+    static let userStop = "stopped by the user"
 
-    private func playSocial(
-        _ record: inout ExperimentRecord, _ failure: inout ExperimentError?,
+    private func play(
+        on bed: TestBed, _ record: inout ExperimentRecord, _ failure: inout ExperimentError?,
         _ onEvent: @escaping @Sendable (Event) -> Void
     ) async throws {
-        let work = try WorkFolder()
-        defer { work.remove() }
-        let lab = SocialLab(scenario: scenario, executables: executables, logs: "\(directory)/logs", work: work)
-        let population = try await lab.seed(onEvent: onEvent)
         for (index, variant) in variants.enumerated() {
-            let run = try await lab.withNetwork(for: variant, number: index) { network in
-                var targets: [Plan.Target] = []
-                for service in ServiceName.allCases {
-                    targets.append(
-                        Plan.Target(
-                            name: service.rawValue, host: "127.0.0.1", port: await network.port(of: service) ?? 0,
-                            tls: .init(rootsFile: network.rootsFile)))
-                }
-                return try await play(variant, index, targets, population, network, onEvent)
+            let played = try await bed.play(
+                scenario, variant, number: index, log: variant.name,
+                onPlan: { planned in
+                    onEvent(
+                        .playing(variant: variant.name, number: index + 1, of: variants.count, planned: planned))
+                }, onSecond: { onEvent(.second($0)) })
+            onEvent(.played(played.record))
+            record.runs.append(played.record)
+            record.interruption = played.record.interruption
+            failure = played.failure
+            if played.record.interruption != nil { return }
+            let later = variants.dropFirst(index + 1).map(\.name)
+            if played.endsExperiment, let cause = played.record.abortedBy, !later.isEmpty {
+                record.interruption = "\(later.joined(separator: ", ")) not played, because in \(variant.name) \(cause)"
+                return
             }
-            guard keep(run, &record, &failure) else { return }
         }
-    }
-
-    // MARK: - Systems that are already there
-
-    private func play(
-        _ targets: [Scenario.Target], _ record: inout ExperimentRecord, _ failure: inout ExperimentError?,
-        _ onEvent: @escaping @Sendable (Event) -> Void
-    ) async throws {
-        guard scenario.faults.isEmpty else {
-            throw ExperimentError(.script, "faults need `system: social`: Seawall can't reach into other systems")
-        }
-        onEvent(.began("reaching \(targets.map(\.name).joined(separator: ", "))"))
-        for target in targets { try await TargetProbe.check(target) }
-        let compiled = try targets.map { try TargetProbe.planTarget($0) }
-        for (index, variant) in variants.enumerated() {
-            let run = try await play(variant, index, compiled, nil, nil, onEvent)
-            guard keep(run, &record, &failure) else { return }
-        }
-    }
-
-    // MARK: - Both
-
-    private func play(
-        _ variant: Scenario.Variant, _ index: Int, _ targets: [Plan.Target], _ population: SeededPopulation?,
-        _ network: RunningNetwork?, _ onEvent: @escaping @Sendable (Event) -> Void
-    ) async throws -> PlayedVariant {
-        let plan = try PlanCompiler(scenario: scenario, targets: targets, population: population).compile()
-        let planned = plan.sources.map { $0.startOffset + $0.duration }.max() ?? .zero
-        onEvent(.playing(variant: variant.name, number: index + 1, of: variants.count, planned: planned))
-        let played = try await VariantPlay(scenario: scenario, variant: variant, plan: plan, network: network)
-            .run { onEvent(.second($0)) }
-        onEvent(.played(played.record))
-        return played
-    }
-
-    /// Adds a run to the record; false when it ended early, which ends the experiment.
-    private func keep(
-        _ played: PlayedVariant, _ record: inout ExperimentRecord, _ failure: inout ExperimentError?
-    ) -> Bool {
-        record.runs.append(played.record)
-        record.interruption = played.record.interruption
-        failure = played.failure
-        return played.record.interruption == nil
     }
 }

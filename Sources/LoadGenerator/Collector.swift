@@ -68,6 +68,8 @@ struct Collector {
         if record.end == 0 {
             refused[Refused(step: record.step, second: number), default: RecordingHistogram()]
                 .record(intended % Self.second)
+            touch(number)
+            seconds[number].isChanged = true
             return
         }
         lastEnd = max(lastEnd, record.end)
@@ -77,6 +79,7 @@ struct Collector {
         let ended = Int((record.end &- start) / Self.second)
         touch(ended)
         seconds[ended].ended[Int(record.outcome.rawValue)] += 1
+        seconds[ended].isChanged = true
     }
 
     private mutating func touch(_ second: Int) {
@@ -93,6 +96,25 @@ struct Collector {
     /// The second as far as it is known.
     func slice(_ number: Int) -> Slice {
         number < seconds.count ? seconds[number].slice(number) : Slice(second: number)
+    }
+
+    /// The seconds up to this one that have changed since the last call, as far as they are known. Requests that were not
+    /// started are in them, at their age `now` (CLOCK_MONOTONIC).
+    mutating func takeChanged(through last: Int, now: UInt64) -> [Slice] {
+        let changed = seconds.indices.filter { $0 <= last && seconds[$0].isChanged }
+        var slices = changed.map { seconds[$0].slice($0) }
+        for number in changed { seconds[number].isChanged = false }
+        for (key, intended) in refused {
+            guard let position = slices.firstIndex(where: { $0.second == key.second }) else { continue }
+            var ages = LatencyHistogram()
+            for bucket in intended.snapshot().buckets {
+                let instant = UInt64(key.second) * Self.second + bucket.range.lowerBound
+                ages.record((now &- start) &- min(instant, now &- start), count: bucket.count)
+            }
+            slices[position].samples.append(
+                Sample(step: Int(key.step), outcome: .neverStarted, responseTime: ages, serviceTime: .init()))
+        }
+        return slices
     }
 
     /// Packs the seconds before this one.

@@ -8,6 +8,7 @@ internal import Measurement
 struct EngineRun: Sendable {
     let compiled: CompiledPlan
     let stop: StopFlag
+    let wantsChanges: Bool
     let onStart: @Sendable (UInt64) -> Void
     let onTick: @Sendable (LoadTick) -> Void
 
@@ -70,7 +71,9 @@ struct EngineRun: Sendable {
                 if !collector.isComplete(next) && now < due + Self.patience { break }
                 onTick(
                     LoadTick(
-                        slice: collector.slice(next), inFlight: collector.inFlight, elapsedNanoseconds: now - start))
+                        slice: collector.slice(next),
+                        changed: wantsChanges ? collector.takeChanged(through: next, now: now) : [],
+                        inFlight: collector.inFlight, elapsedNanoseconds: now - start))
                 next += 1
                 collector.settle(before: next - 2)
                 if next % 10 == 0 { collector.settleLate() }

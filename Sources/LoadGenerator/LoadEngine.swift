@@ -7,6 +7,9 @@ internal import Synchronization
 package struct LoadTick: Sendable {
     /// The second that has just ended, as far as it is known: requests intended in it that are still under way are not in it yet.
     package var slice: Slice
+    /// The seconds up to this one whose content has changed since the last tick, this one included, as far as they are known;
+    /// empty unless ``LoadEngine/run(wantsChanges:onStart:onTick:)`` was asked for them.
+    package var changed: [Slice]
     /// Requests in flight now.
     package var inFlight: Int
     /// Since the start of the load.
@@ -58,6 +61,9 @@ package final class LoadEngine: Sendable {
         stopFlag = try StopFlag()
     }
 
+    /// The steps that the slices of a tick or a result refer to.
+    package var steps: [StepInfo] { compiled.steps }
+
     /// Ends the load at once: nothing more arrives, what is in flight is aborted, and ``run(onStart:onTick:)`` returns what was measured.
     ///
     /// From any thread, any number of times, also before the start.
@@ -66,16 +72,18 @@ package final class LoadEngine: Sendable {
     /// Plays the plan and returns what was measured. Cancelling the task is ``stop()``.
     ///
     /// - Parameters:
+    ///   - wantsChanges: whether the ticks bring the earlier seconds again whose requests have ended meanwhile.
     ///   - onStart: gets the instant of the load's time 0 on CLOCK_MONOTONIC in nanoseconds, a few milliseconds ahead of it.
     ///   - onTick: once a second, soon after the second has ended.
     ///
     /// Both are called on the collector's thread, which counts for the workers meanwhile: they should be short.
     package func run(
-        onStart: @escaping @Sendable (UInt64) -> Void = { _ in },
+        wantsChanges: Bool = false, onStart: @escaping @Sendable (UInt64) -> Void = { _ in },
         onTick: @escaping @Sendable (LoadTick) -> Void = { _ in }
     ) async throws(LoadEngineError) -> LoadResult {
         precondition(!hasRun.exchange(true, ordering: .relaxed), "an engine plays its plan once")
-        let run = EngineRun(compiled: compiled, stop: stopFlag, onStart: onStart, onTick: onTick)
+        let run = EngineRun(
+            compiled: compiled, stop: stopFlag, wantsChanges: wantsChanges, onStart: onStart, onTick: onTick)
         let result = await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
                 do throws(LoadEngineError) {

@@ -52,6 +52,8 @@ struct SliceRecorder {
     var bytesSent: UInt64 = 0
     /// Whether something was counted since ``pack()``.
     private(set) var isDirty = false
+    /// Whether something was counted since this was last set to false.
+    var isChanged = false
 
     init(_ layout: Layout) {
         self.layout = layout
@@ -65,6 +67,7 @@ struct SliceRecorder {
     @inline(__always)
     mutating func add(_ record: RequestRecord, _ detail: @autoclosure () -> RequestDetail) {
         isDirty = true
+        isChanged = true
         let target = layout.targetOfStep[Int(record.step)]
         let cell = position(step: Int(record.step), record.outcome)
         cells[cell].responseTime.record(record.end &- record.intended)

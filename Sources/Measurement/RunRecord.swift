@@ -102,13 +102,15 @@ package struct RunRecord: Codable, Sendable {
     package var failureSamples: [FailureSample]
     /// Why the run ended before its plan, or nil.
     package var interruption: String?
+    /// The threshold with `abort` that ended the run before its plan, with what was measured; nil when none did.
+    package var abortedBy: String?
 
     package init(
         variant: String, round: Int, startedAt: String, plannedNanoseconds: UInt64, actualNanoseconds: UInt64,
         warmupNanoseconds: UInt64, offeredRatePerSecond: Double, steps: [StepInfo], slices: [Slice],
         accounting: Accounting, generator: GeneratorHealth, faults: [FaultWindow] = [],
         policySamples: [PolicySample] = [], phases: [Phase] = [], thresholds: [ThresholdResult] = [],
-        failureSamples: [FailureSample] = [], interruption: String? = nil
+        failureSamples: [FailureSample] = [], interruption: String? = nil, abortedBy: String? = nil
     ) {
         self.variant = variant
         self.round = round
@@ -127,6 +129,7 @@ package struct RunRecord: Codable, Sendable {
         self.thresholds = thresholds
         self.failureSamples = failureSamples
         self.interruption = interruption
+        self.abortedBy = abortedBy
     }
 }
 
@@ -321,16 +324,20 @@ package struct Phase: Codable, Sendable {
 }
 
 /// A threshold of the script and what was measured against it.
-package struct ThresholdResult: Codable, Sendable {
+package struct ThresholdResult: Codable, Sendable, Equatable {
     package var expression: String
+    /// Whether it was shown to hold.
     package var passed: Bool
-    /// The measured value in words, for example "312 ms".
+    /// The measured value in words, for example "312 ms" or "312 ms in 14–24 s" for the worst of several windows.
     package var measured: String
+    /// Why nothing could be shown ("no requests"); nil when there was something to judge. Then it is not passed either.
+    package var problem: String?
 
-    package init(expression: String, passed: Bool, measured: String) {
+    package init(expression: String, passed: Bool, measured: String, problem: String? = nil) {
         self.expression = expression
         self.passed = passed
         self.measured = measured
+        self.problem = problem
     }
 }
 

@@ -23,9 +23,10 @@ package enum JUnitReport {
                     ? Markup.text("error", ["message": "INVALID"], run.generator.reasons.joined(separator: "\n")) : "")
         ]
         cases += run.thresholds.map { threshold in
-            testCase(
+            let message = threshold.problem == nil ? "measured " + threshold.measured : threshold.words
+            return testCase(
                 threshold.expression, name,
-                threshold.passed ? "" : Markup.text("failure", ["message": "measured " + threshold.measured], ""))
+                threshold.passed ? "" : Markup.text("failure", ["message": message], ""))
         }
         return Markup.tag(
             "testsuite",

@@ -38,8 +38,11 @@ package enum MarkdownReport {
         let reasons = summaries.flatMap { summary in
             summary.run.generator.reasons.map { "- \(escape(summary.run.variant)): \(escape($0))" }
         }
+        let aborted = summaries.compactMap { summary in
+            summary.run.abortedBy.map { "**\(escape(summary.run.variant)) was aborted:** \(escape($0))" }
+        }
         return table(["variant", "verdict", "requests", "goodput", "errors", "p50", "p99", "lag p99"], rows)
-            + (reasons.isEmpty ? [] : reasons + [""])
+            + (reasons.isEmpty ? [] : reasons + [""]) + aborted.flatMap { [$0, ""] }
     }
 
     private static func comparison(_ comparison: Comparison) -> [String] {
@@ -77,7 +80,7 @@ package enum MarkdownReport {
 
     private static func thresholds(_ summaries: [RunSummary]) -> [String] {
         let rows = summaries.flatMap { summary in
-            summary.run.thresholds.map { [$0.passed ? "✅" : "❌", summary.run.variant, $0.expression, $0.measured] }
+            summary.run.thresholds.map { [$0.passed ? "✅" : "❌", summary.run.variant, $0.expression, $0.words] }
         }
         return rows.isEmpty ? [] : table(["", "variant", "threshold", "measured"], rows)
     }

@@ -81,13 +81,17 @@ extension Scenario {
 
     /// The measured phases as they are planned; a run has those of the times at which its faults really began and ended.
     package var plannedPhases: [PlannedPhase] {
+        Self.plannedPhases(faults: faults, measured: measuredFrom, end: duration)
+    }
+
+    static func plannedPhases(faults: [Fault], measured: Duration, end: Duration) -> [PlannedPhase] {
         guard let first = faults.map(\.start).min(), let last = faults.map({ $0.start + $0.duration }).max() else {
-            return [PlannedPhase(name: "whole", start: measuredFrom, end: duration)]
+            return [PlannedPhase(name: "whole", start: measured, end: end)]
         }
         return [
-            PlannedPhase(name: "baseline", start: measuredFrom, end: first),
+            PlannedPhase(name: "baseline", start: measured, end: first),
             PlannedPhase(name: "fault", start: first, end: last),
-            PlannedPhase(name: "recovery", start: last, end: duration),
+            PlannedPhase(name: "recovery", start: last, end: end),
         ].filter { $0.start < $0.end }
     }
 }

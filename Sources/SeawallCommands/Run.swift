@@ -101,7 +101,7 @@ package struct Run: AsyncParsableCommand {
     /// Turns what was measured into the exit code: what kept the experiment from its end counts before what it found.
     private func judge(_ result: Experiment.Result) throws {
         if let failure = result.failure { throw CommandFailure(failure) }
-        if result.record.interruption != nil {
+        if result.wasStopped {
             throw CommandFailure.interruption("stopped; what was measured is above")
         }
         let invalid = result.record.runs.filter { $0.generator.verdict == .invalid || !$0.accounting.isBalanced }
@@ -112,9 +112,8 @@ package struct Run: AsyncParsableCommand {
                 "the measurement is invalid: \(reasons.isEmpty ? "its accounts do not balance" : reasons.joined(separator: "; "))"
             )
         }
-        let missed = result.record.runs.flatMap(\.thresholds).filter { !$0.passed }.count
-        if missed > 0 {
-            throw CommandFailure(.thresholdMissed, missed == 1 ? "1 threshold missed" : "\(missed) thresholds missed")
+        if let verdict = ThresholdVerdict(result.record) {
+            throw CommandFailure(.thresholdMissed, verdict.text)
         }
     }
 }

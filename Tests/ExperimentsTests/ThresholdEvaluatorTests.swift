@@ -9,52 +9,72 @@ import Testing
 private let second: UInt64 = 1_000_000_000
 private let millisecond: UInt64 = 1_000_000
 
+/// Requests of one step, with one outcome and one response time, that were due in one second.
+struct MadeSample {
+    var outcome: Outcome = .ok
+    var milliseconds: UInt64
+    var count: UInt64
+    var step = 0
+
+    var sample: Sample {
+        var times = LatencyHistogram()
+        times.record(milliseconds * millisecond, count: count)
+        return Sample(
+            step: step, outcome: outcome, responseTime: times, serviceTime: outcome == .neverStarted ? .init() : times)
+    }
+}
+
+/// A run of so many seconds; what was due in each is said by a function of its number.
+func madeRun(
+    seconds: Int, warmup: Int = 0, faults: [(UInt64, UInt64)] = [], _ due: (Int) -> [MadeSample]
+) -> RunRecord {
+    let slices = (0..<seconds).map { number -> Slice in
+        var slice = Slice(second: number, samples: due(number).map(\.sample))
+        for sample in slice.samples { slice.ended[sample.outcome, default: 0] += sample.responseTime.count }
+        return slice
+    }
+    let end = UInt64(seconds) * second
+    let windows = faults.map {
+        FaultWindow(label: "", on: "", startNanoseconds: $0.0 * second, endNanoseconds: $0.1 * second)
+    }
+    return RunRecord(
+        variant: "default", round: 0, startedAt: "", plannedNanoseconds: end, actualNanoseconds: end,
+        warmupNanoseconds: UInt64(warmup) * second, offeredRatePerSecond: 100,
+        steps: [
+            StepInfo(journey: "read", index: 0, label: "GET /", target: "web"),
+            StepInfo(journey: "read", index: 1, label: "GET /more", target: "web"),
+        ], slices: slices, accounting: Accounting(), generator: GeneratorHealth(), faults: windows,
+        phases: PhaseCutter.phases(faults: windows, warmup: UInt64(warmup) * second, end: end))
+}
+
 @Suite("A threshold")
 struct ThresholdEvaluatorTests {
     /// Ten seconds with 100 requests each at 10 ms; in the fault, seconds 4 and 5, 90 at 500 ms and 10 time-outs at 2 s.
     private func run() -> RunRecord {
-        let slices = (0..<10).map { number -> Slice in
-            var slice = Slice(second: number)
-            func sample(_ outcome: Outcome, _ time: UInt64, _ count: UInt64) {
-                var times = LatencyHistogram()
-                times.record(time, count: count)
-                slice.samples.append(Sample(step: 0, outcome: outcome, responseTime: times, serviceTime: times))
-            }
-            if (4..<6).contains(number) {
-                sample(.ok, 500 * millisecond, 90)
-                sample(.timeout, 2 * second, 10)
-            } else {
-                sample(.ok, 10 * millisecond, 100)
-            }
-            return slice
+        madeRun(seconds: 10, faults: [(4, 6)]) { number in
+            (4..<6).contains(number)
+                ? [.init(milliseconds: 500, count: 90), .init(outcome: .timeout, milliseconds: 2000, count: 10)]
+                : [.init(milliseconds: 10, count: 100)]
         }
-        return RunRecord(
-            variant: "default", round: 0, startedAt: "", plannedNanoseconds: 10 * second,
-            actualNanoseconds: 10 * second,
-            warmupNanoseconds: 0, offeredRatePerSecond: 100,
-            steps: [StepInfo(journey: "read", index: 0, label: "GET /", target: "web")], slices: slices,
-            accounting: Accounting(), generator: GeneratorHealth(),
-            phases: PhaseCutter.phases(
-                faults: [FaultWindow(label: "", on: "", startNanoseconds: 4 * second, endNanoseconds: 6 * second)],
-                warmup: 0,
-                end: 10 * second))
     }
 
     private func evaluate(
         _ metric: Scenario.Threshold.Metric, _ comparison: Scenario.Threshold.Comparison, _ value: Double,
-        phase: String? = nil, journey: String? = nil
+        part: Scenario.Threshold.Part? = nil, journey: String? = nil, step: String? = nil, over window: Int? = nil,
+        in other: RunRecord? = nil
     ) -> ThresholdResult {
-        ThresholdEvaluator(run()).evaluate(
+        ThresholdEvaluator(other ?? run()).evaluate(
             Scenario.Threshold(
-                expression: "it", journey: journey, metric: metric, comparison: comparison, value: value, phase: phase))
+                expression: "it", journey: journey, step: step, metric: metric, comparison: comparison, value: value,
+                part: part, windowSeconds: window))
     }
 
     @Test("on errors is met at exactly its share")
     func exactShare() {
         // 20 of 1,000: 1 - 0.98 is a little more than 0.02.
-        #expect(evaluate(.errors, .lessOrEqual, 0.02).passed)
-        #expect(!evaluate(.errors, .less, 0.02).passed)
-        #expect(evaluate(.success, .greaterOrEqual, 0.98).passed)
+        #expect(evaluate(.share(.errors), .lessOrEqual, 0.02).passed)
+        #expect(!evaluate(.share(.errors), .less, 0.02).passed)
+        #expect(evaluate(.share(.success), .greaterOrEqual, 0.98).passed)
     }
 
     @Test(
@@ -65,18 +85,50 @@ struct ThresholdEvaluatorTests {
             (99, 400e6, "baseline", true, "10.0 ms"), (99, 400e6, "recovery", true, "10.0 ms"),
         ])
     func percentile(percent: Double, limit: Double, phase: String?, passes: Bool, measured: String) {
-        let result = evaluate(.percentile(percent), .less, limit, phase: phase)
+        let result = evaluate(.time(.percentile(percent)), .less, limit, part: phase.map { .phase($0) })
         #expect(result.passed == passes)
         #expect(result.measured == measured)
     }
 
+    @Test("looks at the times that it names")
+    func times() {
+        let run = madeRun(seconds: 4) { _ in
+            [
+                .init(milliseconds: 20, count: 10), .init(outcome: .errorStatus, milliseconds: 1, count: 80),
+                .init(outcome: .timeout, milliseconds: 900, count: 10),
+            ]
+        }
+        func median(_ times: Scenario.Threshold.Times, _ percent: Double) -> String {
+            evaluate(.time(.percentile(percent), of: times), .less, 1, in: run).measured
+        }
+        #expect(median(.answers, 50) == "20.0 ms" && median(.answers, 90) == "900 ms")
+        #expect(median(.successes, 90) == "20.0 ms" && median(.serviceTime, 90) == "20.0 ms")
+        #expect(median(.all, 50) == "1.00 ms" && median(.all, 95) == "900 ms")
+    }
+
+    @Test("counts successes, errors, dropped requests, failed checks and all of them")
+    func counts() {
+        let run = madeRun(seconds: 10) { _ in
+            [
+                .init(milliseconds: 1, count: 90), .init(outcome: .checkFailed, milliseconds: 1, count: 10),
+                .init(outcome: .neverStarted, milliseconds: 1, count: 20),
+                .init(outcome: .connection, milliseconds: 1, count: 5),
+            ]
+        }
+        func measured(_ metric: Scenario.Threshold.Metric) -> String { evaluate(metric, .less, 0, in: run).measured }
+        #expect(measured(.number(.success)) == "900" && measured(.number(.errors)) == "350")
+        #expect(measured(.number(.dropped)) == "200" && measured(.share(.dropped)) == "16.00 %")
+        #expect(measured(.share(.checks)) == "90.00 %" && measured(.number(.requests)) == "1250")
+        #expect(measured(.rate) == "105/s" && measured(.goodput) == "90.0/s")
+    }
+
     @Test("on success or errors is held against shares, and a failure is never rounded away")
     func shares() {
-        #expect(evaluate(.success, .greater, 0.97).passed)
-        #expect(evaluate(.success, .greater, 0.97).measured == "98.00 %")
-        #expect(!evaluate(.success, .greater, 0.95, phase: "fault").passed)
-        #expect(!evaluate(.errors, .less, 0.05, phase: "fault").passed)
-        #expect(evaluate(.errors, .lessOrEqual, 0, phase: "baseline").passed)
+        #expect(evaluate(.share(.success), .greater, 0.97).passed)
+        #expect(evaluate(.share(.success), .greater, 0.97).measured == "98.00 %")
+        #expect(!evaluate(.share(.success), .greater, 0.95, part: .phase("fault")).passed)
+        #expect(!evaluate(.share(.errors), .less, 0.05, part: .phase("fault")).passed)
+        #expect(evaluate(.share(.errors), .lessOrEqual, 0, part: .phase("baseline")).passed)
         #expect(ThresholdEvaluator.percentText(0.999999) == "99.99 %")
     }
 
@@ -86,43 +138,82 @@ struct ThresholdEvaluatorTests {
         #expect(evaluate(.recovery, .lessOrEqual, 1e9).measured == "0 s")
     }
 
-    @Test("about a phase or a journey that has no requests is not passed")
+    @Test("about something that was not measured is not passed, and says why")
     func nothingShown() {
-        #expect(!evaluate(.success, .greaterOrEqual, 0, journey: "write").passed)
-        #expect(evaluate(.max, .less, 1e12, journey: "write").measured == "no requests")
-        let whole = ThresholdEvaluator(run()).evaluate(
-            Scenario.Threshold(
-                expression: "it", journey: nil, metric: .mean, comparison: .less, value: 1e12, phase: "nowhere"))
-        #expect(!whole.passed)
-        #expect(whole.measured == "the run has no phase 'nowhere'")
+        func problem(_ result: ThresholdResult) -> String? { result.passed ? "passed" : result.problem }
+        let part = Scenario.Threshold.Part.phase("nowhere")
+        #expect(problem(evaluate(.share(.success), .greaterOrEqual, 0, journey: "write")) == "no requests")
+        #expect(problem(evaluate(.time(.max), .less, 1e12, step: "GET /more")) == "no requests")
+        #expect(problem(evaluate(.time(.max), .less, 1e12, step: "GET /more", over: 3)) == "no requests")
+        #expect(problem(evaluate(.time(.mean), .less, 1e12, part: part)) == "the run has no phase 'nowhere'")
+        #expect(
+            problem(evaluate(.time(.mean), .less, 1e12, part: .time(from: .seconds(20), to: .seconds(30))))
+                == "nothing was measured in its time")
+        #expect(
+            problem(evaluate(.time(.mean), .less, 1e12, part: .phase("fault"), over: 3))
+                == "only 2 s were measured in its time, less than a window of 3 s")
     }
 }
 
-@Suite("Phases")
-struct PhaseCutterTests {
-    private func cut(_ windows: [(UInt64, UInt64?)], warmup: UInt64 = 5, end: UInt64 = 40) -> [String] {
-        PhaseCutter.phases(
-            faults: windows.map { FaultWindow(label: "", on: "", startNanoseconds: $0.0, endNanoseconds: $0.1) },
-            warmup: warmup, end: end
-        ).map { "\($0.kind.rawValue) \($0.startNanoseconds)..\($0.endNanoseconds)" }
+@Suite("A sliding window")
+struct ThresholdWindowTests {
+    private func evaluate(
+        _ metric: Scenario.Threshold.Metric, _ comparison: Scenario.Threshold.Comparison, _ value: Double,
+        over window: Int, in run: RunRecord
+    ) -> ThresholdResult {
+        ThresholdEvaluator(run).evaluate(
+            Scenario.Threshold(
+                expression: "it", metric: metric, comparison: comparison, value: value, windowSeconds: window))
     }
 
-    @Test("are cut at the measured times of the faults")
-    func cuts() {
-        #expect(cut([(15, 25)]) == ["baseline 5..15", "fault 15..25", "recovery 25..40"])
-        #expect(cut([(15, 20), (18, 30)]) == ["baseline 5..15", "fault 15..30", "recovery 30..40"])
+    /// Twenty seconds with 100 requests each at 10 ms; in the seconds 12 and 13 they take 300 ms and 200 ms.
+    private let bump = madeRun(seconds: 20) { number in
+        [.init(milliseconds: number == 12 ? 300 : number == 13 ? 200 : 10, count: 100)]
     }
 
-    @Test("without a fault are one")
-    func whole() {
-        #expect(cut([]) == ["whole 5..40"])
-        #expect(cut([(45, 50)]) == ["whole 5..40"], "a fault after the end was not played")
+    @Test("must hold wherever it lies, and the worst place is told")
+    func worst() {
+        #expect(
+            evaluate(.time(.percentile(99)), .less, 250e6, over: 2, in: bump)
+                == .init(expression: "it", passed: false, measured: "300 ms in 11–13 s"))
+        #expect(
+            evaluate(.time(.percentile(99)), .less, 350e6, over: 2, in: bump)
+                == .init(expression: "it", passed: true, measured: "300 ms in 11–13 s"))
+        // 40 % of a window of five are slow.
+        #expect(evaluate(.time(.percentile(50)), .less, 20e6, over: 5, in: bump).passed)
+        #expect(evaluate(.time(.percentile(50)), .less, 20e6, over: 3, in: bump).measured == "200 ms in 11–14 s")
     }
 
-    @Test("that would be empty are left out")
+    @Test("of high values looks for the lowest")
+    func lowest() {
+        let run = madeRun(seconds: 10, warmup: 2) { number in [.init(milliseconds: 1, count: number == 5 ? 40 : 100)] }
+        #expect(evaluate(.rate, .greater, 90, over: 2, in: run).measured == "70.0/s in 4–6 s")
+        #expect(evaluate(.goodput, .greater, 60, over: 2, in: run).passed)
+        #expect(evaluate(.number(.requests), .greater, 50, over: 1, in: run).measured == "40 in 5–6 s")
+    }
+
+    @Test("without requests is passed over, but a rate there is 0")
     func empty() {
-        #expect(cut([(15, nil)]) == ["baseline 5..15", "fault 15..40"], "still active at the end")
-        #expect(cut([(2, 10)]) == ["fault 5..10", "recovery 10..40"], "begun in the warm-up")
-        #expect(cut([], warmup: 5, end: 3) == ["whole 3..3"], "stopped in the warm-up")
+        let run = madeRun(seconds: 9) { number in number < 3 ? [.init(milliseconds: 7, count: 10)] : [] }
+        #expect(evaluate(.time(.max), .less, 1e7, over: 2, in: run).passed)
+        #expect(evaluate(.rate, .greater, 5, over: 2, in: run).measured == "0.0/s in 3–5 s")
+    }
+
+    @Test("agrees with a search through all windows by hand", arguments: [1, 2, 3, 7, 10] as [Int])
+    func byHand(window: Int) {
+        let run = madeRun(seconds: 30, warmup: 3) { number in
+            [
+                .init(milliseconds: UInt64(1 + number * 37 % 101), count: UInt64(5 + number * 13 % 17)),
+                .init(outcome: .timeout, milliseconds: 200, count: UInt64(number * 7 % 3)),
+            ]
+        }
+        let worst =
+            (3...(30 - window)).map { start in
+                LatencyHistogram.merging(run.slices[start..<start + window].flatMap(\.samples).map(\.responseTime))
+                    .percentile(90) ?? 0
+            }.max() ?? 0
+        let result = evaluate(.time(.percentile(90)), .lessOrEqual, Double(worst), over: window, in: run)
+        #expect(result.passed)
+        #expect(!evaluate(.time(.percentile(90)), .less, Double(worst), over: window, in: run).passed)
     }
 }

@@ -276,13 +276,12 @@ struct ScenarioParsingTests {
             try full().thresholds == [
                 .init(
                     expression: "read-timeline p(99.9)<=400ms during fault", journey: "read-timeline",
-                    metric: .percentile(99.9), comparison: .lessOrEqual, value: 4e8, phase: "fault"),
-                .init(expression: "success > 99%", metric: .success, comparison: .greater, value: 0.99),
+                    metric: .time(.percentile(99.9)), comparison: .lessOrEqual, value: 4e8, part: .phase("fault")),
+                .init(expression: "success > 99%", metric: .share(.success), comparison: .greater, value: 0.99),
                 .init(
-                    expression: "errors <= 0.01 during recovery", metric: .errors, comparison: .lessOrEqual,
-                    value: 0.01,
-                    phase: "recovery"),
-                .init(expression: "mean < 1.5s", metric: .mean, comparison: .less, value: 1.5e9),
+                    expression: "errors <= 0.01 during recovery", metric: .share(.errors), comparison: .lessOrEqual,
+                    value: 0.01, part: .phase("recovery")),
+                .init(expression: "mean < 1.5s", metric: .time(.mean), comparison: .less, value: 1.5e9),
                 .init(
                     expression: "recovers within 5s with everything", metric: .recovery, comparison: .lessOrEqual,
                     value: 5e9,

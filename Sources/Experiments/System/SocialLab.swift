@@ -21,13 +21,17 @@ struct SocialLab: Sendable {
     }
 
     /// Starts a network for a variant, on a fresh copy of the data, with the variant's policies; stops it after `body`.
+    ///
+    /// - Parameters:
+    ///   - number: Different for each network of the lab.
+    ///   - log: Name of the folder for its logs.
     func withNetwork<Result: Sendable>(
-        for variant: Scenario.Variant, number: Int, _ body: (RunningNetwork) async throws -> Result
+        for variant: Scenario.Variant, number: Int, log: String, _ body: (RunningNetwork) async throws -> Result
     ) async throws -> Result {
         let data = "variant-\(number)"
         try work.copy("seed", to: data)
         defer { work.remove(data) }
-        var configuration = configuration(data: data, log: variant.name)
+        var configuration = configuration(data: data, log: log)
         configuration.seed = scenario.seed
         for case .edge(let from, let to) in scenario.faults.map(\.location) {
             configuration.proxiedEdges.insert(Edge(from: from, to: to))

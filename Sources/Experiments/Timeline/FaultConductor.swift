@@ -21,15 +21,13 @@ actor FaultConductor {
     /// The faults so far, in the order in which they became active.
     var record: [FaultWindow] { windows.sorted { $0.startNanoseconds < $1.startNanoseconds } }
 
-    private var activeLabels: [String] { windows.filter { $0.endNanoseconds == nil }.map(\.label) }
-
     /// Plays one fault from its start to its end. A fault that is active when the task is cancelled stays so: its end is
     /// the end of the network.
     ///
-    /// - Parameter onChange: Called with the labels of the active faults whenever they change.
+    /// - Parameter onChange: Called with the faults so far whenever one begins or ends.
     /// - Throws: `ExperimentError` when the fault can't be made active or ended, or `CancellationError`.
     func play(
-        _ fault: Fault, number: Int, clock: RunClock, onChange: @Sendable ([String]) -> Void
+        _ fault: Fault, number: Int, clock: RunClock, onChange: @Sendable ([FaultWindow]) -> Void
     ) async throws {
         try await clock.sleep(until: fault.start)
         try await activate(fault, number)
@@ -37,11 +35,11 @@ actor FaultConductor {
         windows.append(
             FaultWindow(
                 label: fault.label, on: fault.location.label, startNanoseconds: clock.now, endNanoseconds: nil))
-        onChange(activeLabels)
+        onChange(windows)
         try await clock.sleep(until: fault.start + fault.duration)
         try await deactivate(fault, number)
         windows[index].endNanoseconds = clock.now
-        onChange(activeLabels)
+        onChange(windows)
     }
 
     private func activate(_ fault: Fault, _ number: Int) async throws {

@@ -4,74 +4,119 @@ internal import Foundation
 package import Measurement
 package import Scenarios
 
-/// Holds a run against the thresholds of its script.
+/// Holds a run, finished or under way, against the thresholds of its script.
 ///
-/// Response times are those of successes together with the requests that never got an answer (timeouts, aborted, never
-/// started) at their age, so that waiting in vain can't make a percentile better. Fast failures are not among them: they
-/// count in `success` and `errors`.
+/// Over a whole part of the run a threshold is judged from the merged histograms of all its requests. A sliding window moves in
+/// steps of one second, the resolution of a record, and covers the requests that were *due* in it (`goodput`: answers that
+/// came in it); every window that lies wholly in the part must hold. Windows in which nothing came due are passed over.
+///
+/// While a run is under way, requests in flight count as if they were going to end in the best way for the threshold, so
+/// that whatever is missed live stays missed.
 package struct ThresholdEvaluator {
-    /// Outcomes whose response times a threshold looks at.
-    package static let timed: Set<Outcome> = [.ok, .timeout, .aborted, .neverStarted]
-
     private let run: RunRecord
+    private let inFlight: UInt64
+    /// End of the last second that was played to its end.
+    private let endSecond: Int
 
-    package init(_ run: RunRecord) { self.run = run }
+    /// - Parameters:
+    ///   - run: A record with its phases, or as much of one as there is so far.
+    ///   - inFlight: Requests that are under way; 0 for a finished run.
+    package init(_ run: RunRecord, inFlight: UInt64 = 0) {
+        self.run = run
+        self.inFlight = inFlight
+        endSecond = Int(min(run.plannedNanoseconds, run.actualNanoseconds) / 1_000_000_000)
+    }
 
-    /// The verdict on one threshold. One whose phase or journey has no requests is not passed: nothing was shown.
+    /// The verdict on one threshold. One about which nothing was measured is not passed, and says why.
     package func evaluate(_ threshold: Scenario.Threshold) -> ThresholdResult {
+        switch finding(threshold) {
+        case .value(let value, let window):
+            var measured = Self.text(value, threshold.metric)
+            if let window { measured += " in \(window.lowerBound)–\(window.upperBound) s" }
+            return ThresholdResult(
+                expression: threshold.expression, passed: threshold.comparison.holds(value, threshold.value),
+                measured: measured)
+        case .missed(let words):
+            return ThresholdResult(expression: threshold.expression, passed: false, measured: words)
+        case .nothing(let reason):
+            return ThresholdResult(
+                expression: threshold.expression, passed: false, measured: "–", problem: reason)
+        }
+    }
+
+    private enum Finding {
+        /// What was measured; of several windows the worst, with its seconds.
+        case value(Double, window: Range<Int>?)
+        /// Missed without a value.
+        case missed(String)
+        /// Nothing was shown.
+        case nothing(String)
+    }
+
+    private func finding(_ threshold: Scenario.Threshold) -> Finding {
+        if threshold.metric == .recovery { return recovery() }
         let phase: Phase?
-        if let name = threshold.phase {
+        switch threshold.part {
+        case nil: phase = nil
+        case .phase(let name):
             guard let kind = Phase.Kind(rawValue: name), let found = run.phase(kind) else {
-                return result(threshold, false, "the run has no phase '\(name)'")
+                return .nothing("the run has no phase '\(name)'")
             }
             phase = found
-        } else {
-            phase = nil
+        case .time(let from, let to):
+            phase = Phase(kind: .whole, startNanoseconds: from.nanoseconds, endNanoseconds: to.nanoseconds)
         }
-        switch threshold.metric {
-        case .recovery: return recovery(threshold)
-        case .success, .errors:
-            guard let success = run.successRatio(journey: threshold.journey, in: phase) else {
-                return result(threshold, false, "no requests")
-            }
-            // Counted, not 1 - success: that is not exactly 1 % when 99 of 100 succeed.
-            let all = run.count(SampleFilter(journey: threshold.journey, phase: phase))
-            let good = run.count(SampleFilter(journey: threshold.journey, outcomes: [.ok], phase: phase))
-            let value = threshold.metric == .success ? success : Double(all - good) / Double(all)
-            return result(threshold, holds(value, threshold), Self.percentText(value))
-        case .percentile, .mean, .max:
-            let times = run.responseTime(
-                SampleFilter(journey: threshold.journey, outcomes: Self.timed, phase: phase))
-            let value: Double? =
-                switch threshold.metric {
-                case .percentile(let percent): times.percentile(percent).map { Double($0) }
-                case .mean: times.mean
-                default: times.max.map { Double($0) }
-                }
-            guard let value else { return result(threshold, false, "no requests") }
-            return result(threshold, holds(value, threshold), Self.durationText(value))
+        let slices = phase.map(run.slices(in:)) ?? run.measuredSlices
+        let steps = run.steps.indices.filter { index in
+            (threshold.journey.map { $0 == run.steps[index].journey } ?? true)
+                && (threshold.step.map { $0 == run.steps[index].label } ?? true)
         }
+        guard !slices.isEmpty else { return .nothing("nothing was measured in its time") }
+        let samples = ThresholdSamples(steps: Set(steps), inFlight: inFlight, prefersHigh: threshold.prefersHigh)
+        if let window = threshold.windowSeconds { return worst(threshold, samples, slices, window) }
+        let end = phase.map { min($0.endNanoseconds, run.plannedNanoseconds) } ?? run.plannedNanoseconds
+        let seconds = slices.reduce(0.0) { $0 + $1.seconds(until: min(end, run.actualNanoseconds)) }
+        guard let value = samples.value(of: threshold.metric, slices[...], seconds: seconds) else {
+            return .nothing("no requests")
+        }
+        return .value(value, window: nil)
     }
 
-    private func recovery(_ threshold: Scenario.Threshold) -> ThresholdResult {
+    /// The worst of the windows, the first of equals.
+    private func worst(
+        _ threshold: Scenario.Threshold, _ samples: ThresholdSamples, _ slices: [Slice], _ window: Int
+    ) -> Finding {
+        let played = slices.filter { $0.second < endSecond }
+        guard played.count >= window else {
+            return .nothing("only \(played.count) s were measured in its time, less than a window of \(window) s")
+        }
+        var worst: (value: Double, window: Range<Int>)?
+        for start in 0...(played.count - window) {
+            let value = samples.value(of: threshold.metric, played[start..<start + window], seconds: Double(window))
+            guard let value, worst.map({ threshold.isWorse(value, than: $0.value) }) ?? true else { continue }
+            worst = (value, played[start].second..<played[start].second + window)
+        }
+        return worst.map { .value($0.value, window: $0.window) } ?? .nothing("no requests")
+    }
+
+    private func recovery() -> Finding {
         switch RecoveryTime.measure(run) {
-        case .recovered(let time): result(threshold, holds(Double(time), threshold), Self.durationText(Double(time)))
-        case .never(let time): result(threshold, false, "not within \(Self.durationText(Double(time)))")
-        case .unknown: result(threshold, false, "the run has no baseline or no time after the fault")
+        case .recovered(let time): .value(Double(time), window: nil)
+        case .never(let time): .missed("not within \(Self.durationText(Double(time)))")
+        case .unknown: .nothing("the run has no baseline or no time after the fault")
         }
     }
 
-    private func holds(_ value: Double, _ threshold: Scenario.Threshold) -> Bool {
-        switch threshold.comparison {
-        case .less: value < threshold.value
-        case .lessOrEqual: value <= threshold.value
-        case .greater: value > threshold.value
-        case .greaterOrEqual: value >= threshold.value
-        }
-    }
+    // MARK: - Words
 
-    private func result(_ threshold: Scenario.Threshold, _ passed: Bool, _ measured: String) -> ThresholdResult {
-        ThresholdResult(expression: threshold.expression, passed: passed, measured: measured)
+    /// A measured value as the report shows it.
+    static func text(_ value: Double, _ metric: Scenario.Threshold.Metric) -> String {
+        switch metric {
+        case .time, .recovery: durationText(value)
+        case .share: percentText(value)
+        case .number: String(UInt64(max(0, min(value, 1e18))))
+        case .rate, .goodput: String(format: value >= 100 ? "%.0f/s" : "%.1f/s", value)
+        }
     }
 
     /// "99.87 %": never rounded up to 100, since a failure must stay visible.
@@ -87,5 +132,25 @@ package struct ThresholdEvaluator {
         let digits = value >= 100 ? 0 : value >= 10 ? 1 : 2
         let text = String(format: "%.\(digits)f", value)
         return nanoseconds == 0 ? "0 s" : "\(text) \(unit)"
+    }
+}
+
+extension Scenario.Threshold {
+    /// Whether a higher value is the better one.
+    fileprivate var prefersHigh: Bool { comparison == .greater || comparison == .greaterOrEqual }
+
+    fileprivate func isWorse(_ value: Double, than other: Double) -> Bool {
+        switch comparison {
+        case .less, .lessOrEqual: value > other
+        case .greater, .greaterOrEqual: value < other
+        case .equal, .notEqual: comparison.holds(other, self.value) && !comparison.holds(value, self.value)
+        }
+    }
+}
+
+extension Slice {
+    /// How much of this second lies before `end`, in seconds.
+    fileprivate func seconds(until end: UInt64) -> Double {
+        end <= startNanoseconds ? 0 : min(1, Double(end - startNanoseconds) / 1e9)
     }
 }

@@ -25,7 +25,8 @@ struct VariantPlay {
         do { engine = try LoadEngine(plan) } catch { throw ExperimentError(.system, error.message) }
         let conductor = network.map { FaultConductor(network: $0, seed: scenario.seed) }
         let sampler = network.map(PolicySampler.init)
-        let labels = LatestLabels()
+        let active = LatestFaults()
+        let watch = ThresholdWatch(scenario, variant, plan: plan, steps: engine.steps)
         let began = OneShot<UInt64>()
         let failure = OneShot<ExperimentError>()
         let startedAt = ISO8601DateFormatter().string(from: Date())
@@ -34,7 +35,7 @@ struct VariantPlay {
             if let conductor, let sampler, let network {
                 for (number, fault) in scenario.faults.enumerated() {
                     group.addTask {
-                        await play(fault, number, conductor, began: began, failure: failure, labels: labels)
+                        await play(fault, number, conductor, began: began, failure: failure, active: active)
                     }
                 }
                 group.addTask {
@@ -45,13 +46,15 @@ struct VariantPlay {
                 }
             }
             group.addTask { if await failure.value() != nil { engine.stop() } }
+            if let watch { group.addTask { if await watch.miss() != nil { engine.stop() } } }
             let result: Result<LoadResult, LoadEngineError>
             do throws(LoadEngineError) {
                 result = .success(
-                    try await engine.run(onStart: { began.set($0) }) { tick in
+                    try await engine.run(wantsChanges: watch != nil, onStart: { began.set($0) }) { tick in
+                        watch?.take(tick, faults: active.windows)
                         onTick(
                             LiveSecond(
-                                variant: variant.name, tick: tick, faults: labels.current,
+                                variant: variant.name, tick: tick, faults: active.labels,
                                 breakers: sampler?.breakers ?? []))
                     })
             } catch {
@@ -72,28 +75,53 @@ struct VariantPlay {
         var run = record(loaded, startedAt: startedAt)
         run.faults = await conductor?.record ?? []
         run.policySamples = sampler?.record ?? []
+        let miss = watch?.found
         if let error = failure.current {
             run.interruption = error.message
+        } else if let miss, loaded.wasStopped, !Task.isCancelled {
+            run.abortedBy = "\(miss.threshold.expression) was missed: \(miss.measured)"
         } else if Task.isCancelled || loaded.wasStopped {
-            run.interruption = "stopped by the user"
+            run.interruption = Experiment.userStop
         }
-        let end = run.interruption == nil ? run.plannedNanoseconds : run.actualNanoseconds.roundedUpToSecond
+        let isWhole = run.interruption == nil && run.abortedBy == nil
+        let end = isWhole ? run.plannedNanoseconds : run.actualNanoseconds.roundedUpToSecond
         run.phases = PhaseCutter.phases(faults: run.faults, warmup: run.warmupNanoseconds, end: end)
-        // A part of a run proves nothing about the whole.
+        // A part of a run proves nothing about the whole, but what was missed in it is missed.
         if run.interruption == nil {
             run.thresholds = scenario.thresholds.filter { $0.variant == nil || $0.variant == variant.name }
-                .map(ThresholdEvaluator(run).evaluate)
+                .map { verdict(on: $0, run, miss) }
         }
-        return PlayedVariant(record: run, failure: failure.current)
+        return PlayedVariant(
+            record: run, failure: failure.current,
+            endsExperiment: run.abortedBy != nil && miss?.threshold.abort?.endsExperiment == true)
+    }
+
+    /// A threshold's verdict on the run. Of a run that a threshold aborted nothing is shown to hold, and the requests that
+    /// it cut off count as if they had ended well: they are not the system's doing.
+    private func verdict(
+        on threshold: Scenario.Threshold, _ run: RunRecord, _ miss: ThresholdWatch.Miss?
+    ) -> ThresholdResult {
+        guard run.abortedBy != nil else { return ThresholdEvaluator(run).evaluate(threshold) }
+        if let miss, miss.threshold == threshold {
+            return ThresholdResult(expression: threshold.expression, passed: false, measured: miss.measured)
+        }
+        var known = run
+        for slice in known.slices.indices { known.slices[slice].samples.removeAll { $0.outcome == .aborted } }
+        var result = ThresholdEvaluator(known, inFlight: run.accounting.aborted).evaluate(threshold)
+        if result.passed {
+            result.passed = false
+            result.problem = "it held until the run was aborted"
+        }
+        return result
     }
 
     private func play(
         _ fault: Fault, _ number: Int, _ conductor: FaultConductor, began: OneShot<UInt64>,
-        failure: OneShot<ExperimentError>, labels: LatestLabels
+        failure: OneShot<ExperimentError>, active: LatestFaults
     ) async {
         guard let origin = await began.value() else { return }
         do {
-            try await conductor.play(fault, number: number, clock: RunClock(origin: origin)) { labels.set($0) }
+            try await conductor.play(fault, number: number, clock: RunClock(origin: origin)) { active.set($0) }
         } catch let error as ExperimentError {
             failure.set(error)
         } catch {
@@ -116,6 +144,8 @@ struct VariantPlay {
 struct PlayedVariant: Sendable {
     var record: RunRecord
     var failure: ExperimentError?
+    /// Whether a missed threshold asks for no further variants.
+    var endsExperiment = false
 }
 
 /// What is shown each second.

@@ -16,6 +16,9 @@ extension HTMLReport {
         if let interruption = run.record.interruption, interruption != record.interruption {
             parts.append(Markup.text("p", ["class": "notice"], "Ended early: " + interruption))
         }
+        if let cause = run.record.abortedBy {
+            parts.append(Markup.text("p", ["class": "notice"], "Aborted: " + cause))
+        }
         parts.append(tiles(summary))
         parts.append(accounting(run.record.accounting))
         if summary.isEmpty {
@@ -81,8 +84,10 @@ extension HTMLReport {
         var table = HTMLTable(titles: ["", "threshold", "measured"], textColumns: 3)
         for threshold in thresholds {
             table.add([
-                .init(threshold.passed ? "✓ met" : "✗ missed", threshold.passed ? "good" : "bad"),
-                .init(threshold.expression), .init(threshold.measured),
+                .init(
+                    threshold.passed ? "✓ met" : threshold.problem == nil ? "✗ missed" : "? not judged",
+                    threshold.passed ? "good" : "bad"),
+                .init(threshold.expression), .init(threshold.words),
             ])
         }
         return [table.html]

@@ -138,8 +138,8 @@ extension TerminalReport {
         ])
         for threshold in thresholds {
             table.add([
-                threshold.passed ? .init("✓", .good) : .init("✗", .bad), .init(threshold.expression),
-                .init(threshold.measured, threshold.passed ? .plain : .bad),
+                threshold.passed ? .init("✓", .good) : .init(threshold.problem == nil ? "✗" : "?", .bad),
+                .init(threshold.expression), .init(threshold.words, threshold.passed ? .plain : .bad),
             ])
         }
         page.table(table)

@@ -34,6 +34,7 @@ package enum TerminalReport {
         if let interruption = run.interruption, interruption != record.interruption {
             page.paragraph("Ended early: " + interruption, .warning, indent: 2)
         }
+        if let cause = run.abortedBy { page.paragraph("Aborted: " + cause, .bad, indent: 2) }
         facts(summary, &page)
         if summary.isEmpty {
             page.blank()

@@ -3,56 +3,83 @@
 internal import FaultInjection
 
 extension ScenarioReader {
-    /// All thresholds; `faults` and `load` are nil when they are faulty themselves.
-    func readThresholds(faults: [PlacedFault]?, load: [Scenario.Load]?) -> [Scenario.Threshold]? {
+    /// All thresholds; `faults`, `load` and `journeys` are nil when they are faulty themselves.
+    func readThresholds(
+        faults: [PlacedFault]?, load: [Scenario.Load]?, journeys: [Scenario.Journey]?
+    ) -> [Scenario.Threshold]? {
         guard let node = script["thresholds"] else { return [] }
         guard let items = node.items else {
             reader.report(node.position, "'thresholds' is a list, each like '- success > 99%', not \(node.kind)")
             return nil
         }
-        let thresholds = items.map { item -> Scenario.Threshold? in
-            guard let text = reader.text(item, "threshold") else { return nil }
-            let threshold: Scenario.Threshold
-            do throws(ThresholdText.Malformed) {
-                threshold = try ThresholdText.parse(text, journeys: journeyNames, variants: variantNames)
-            } catch {
-                reader.report(item.position(ofScalar: error.offset), error.message)
-                return nil
-            }
-            return isPossible(threshold, item, faults: faults, load: load) ? threshold : nil
+        let names = ThresholdText.Names(
+            journeys: journeyNames, steps: journeys.map(Scenario.stepLabels), variants: variantNames,
+            loads: load.map { load in
+                load.map { ($0.name, max($0.start, Scenario.measuredFrom(load)), $0.end) }
+            })
+        let plan = ThresholdPlan(faults: faults?.map(\.fault), load: load)
+        let thresholds = items.compactMap { item -> Scenario.Threshold? in
+            guard let (text, abort) = readParts(item), var threshold = readText(text, names) else { return nil }
+            threshold.abort = abort
+            guard let problem = plan.problem(with: threshold) else { return threshold }
+            reader.report(text.position, problem)
+            return nil
         }
-        let sound = thresholds.compactMap { $0 }
-        return sound.count == items.count ? sound : nil
+        return thresholds.count == items.count ? thresholds : nil
     }
 
-    private func isPossible(
-        _ threshold: Scenario.Threshold, _ node: ScriptNode, faults: [PlacedFault]?, load: [Scenario.Load]?
-    ) -> Bool {
-        if threshold.metric == .recovery, threshold.phase != nil {
-            reader.report(node.position, "'recovers' looks at the time after the fault; leave 'during' out")
-            return false
+    private func readText(_ node: ScriptNode, _ names: ThresholdText.Names) -> Scenario.Threshold? {
+        guard let text = reader.text(node, "threshold") else { return nil }
+        do throws(ThresholdText.Malformed) {
+            return try ThresholdText.parse(text, names: names)
+        } catch {
+            reader.report(node.position(ofScalar: error.offset), error.message)
+            return nil
         }
-        let needsFault = threshold.phase != nil || threshold.metric == .recovery
-        guard needsFault, let faults else { return true }
-        guard !faults.isEmpty else {
-            reader.report(
-                node.position,
-                "this threshold needs a fault, and the script has none; phases are cut where a fault begins and ends")
-            return false
+    }
+
+    /// A text, or `{threshold: TEXT, abort: …}`.
+    private func readParts(_ node: ScriptNode) -> (text: ScriptNode, abort: Scenario.Threshold.Abort?)? {
+        guard node.entries != nil else { return (node, nil) }
+        guard let section = ScriptSection(node, "this threshold", keys: ["threshold", "abort"], reader: reader) else {
+            return nil
         }
-        if threshold.phase == "baseline", let load, let first = faults.map(\.fault.start).min(),
-            first <= Scenario.measuredFrom(load)
-        {
-            reader.report(node.position, "there is no baseline: the first fault begins with the measurement")
-            return false
+        let text = section.required("threshold", example: "p(99) < 400ms")
+        guard let abort = section["abort"] else { return text.map { ($0, nil) } }
+        guard case .some(let abort) = readAbort(abort), let text else { return nil }
+        return (text, abort)
+    }
+
+    /// `true`, `false` or `{after: 5s, ends: experiment}`; `.some(nil)` for `false`, nil for a fault.
+    private func readAbort(_ node: ScriptNode) -> Scenario.Threshold.Abort?? {
+        if node.text != nil {
+            return reader.bool(node, "abort").map { $0 ? Scenario.Threshold.Abort() : nil }
         }
-        if threshold.phase == "recovery" || threshold.metric == .recovery, let load,
-            let end = faults.map({ $0.fault.start + $0.fault.duration }).max(), let last = load.map(\.end).max(),
-            end >= last
-        {
-            reader.report(node.position, "there is no load after the fault's end in which anything could recover")
-            return false
+        guard let section = ScriptSection(node, "'abort'", keys: ["after", "ends"], reader: reader) else { return nil }
+        let after = section.duration("after", default: .zero)
+        var ends: String? = "run"
+        if let node = section["ends"] { ends = reader.word(node, "ends", ["run", "experiment"]) }
+        guard let after, let ends else { return nil }
+        return .some(Scenario.Threshold.Abort(after: after, endsExperiment: ends == "experiment"))
+    }
+}
+
+extension Scenario {
+    /// The labels of all request steps with their journeys.
+    static func stepLabels(_ journeys: [Journey]) -> [(journey: String, label: String)] {
+        journeys.flatMap { journey in
+            journey.steps.compactMap { step in
+                if case .request(let request) = step { (journey.name, request.label) } else { nil }
+            }
         }
-        return true
+    }
+
+    /// Reads a threshold that is not in the script, as for example a goal on the command line.
+    package func threshold(_ text: String) throws(ThresholdText.Malformed) -> Threshold {
+        try ThresholdText.parse(
+            text,
+            names: ThresholdText.Names(
+                journeys: journeys.map(\.name), steps: Self.stepLabels(journeys), variants: variants.map(\.name),
+                loads: []))
     }
 }

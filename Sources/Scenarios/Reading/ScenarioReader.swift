@@ -58,7 +58,7 @@ struct ScenarioReader {
         let faults = readFaults(load: load)
         let policies = readPolicies()
         let variants = readVariants(policies: policies)
-        let thresholds = readThresholds(faults: faults, load: load)
+        let thresholds = readThresholds(faults: faults, load: load, journeys: journeys)
         guard let name, let system, let seed, let population, let connections, let maxInFlight, let journeys, let load,
             let faults, let policies, let variants, let thresholds
         else { return nil }

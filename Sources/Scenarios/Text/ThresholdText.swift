@@ -3,181 +3,178 @@
 internal import FaultInjection
 internal import Resilience
 
-/// Reads thresholds: `read-timeline p(99) < 400ms during fault`, `success > 99%`, `recovers within 5s`.
+/// Reads thresholds: `p(99) < 400ms during fault`, `read errors < 1% over 10s`, `success > 99%`, `recovers within 5s`.
 ///
-/// `[JOURNEY] METRIC COMPARISON VALUE [during PHASE] [with VARIANT]` with the metrics `p(N)`, `mean`, `max` (durations), `success`, `errors`
-/// (shares), the comparisons `<`, `<=`, `>`, `>=` and the phases `baseline`, `fault`, `recovery`; or `recovers within DURATION [with VARIANT]`.
-enum ThresholdText {
-    static let phases = ["baseline", "fault", "recovery"]
-    private static let metrics = ["p(99)", "success", "errors", "mean", "max"]
+/// `[JOURNEY] [STEP] METRIC COMPARISON VALUE [over WINDOW] [during PART] [with VARIANT]`. The words are k6's where k6 has some:
+/// `p(99)`, `med`, `avg`, `min`, `max`, `count`, `rate`. `scenarios/README.md` explains them all.
+package enum ThresholdText {
+    /// What a threshold may refer to.
+    package struct Names {
+        package var journeys: [String]
+        /// Labels of request steps; nil when the journeys are faulty and it is unknown which there are.
+        package var steps: [(journey: String, label: String)]?
+        package var variants: [String]
+        /// Names of the sources of load with the times in which they are measured; nil when they are faulty.
+        package var loads: [(name: String, from: Duration, to: Duration)]?
+    }
 
     /// Why a text is not a threshold.
-    struct Malformed: Error, Equatable {
-        var message: String
+    package struct Malformed: Error, Equatable {
+        package var message: String
         /// Where, in Unicode scalars from the start of the text.
-        var offset: Int
-    }
+        package var offset: Int
 
-    private struct Token {
-        var text: String
-        var offset: Int
-    }
-
-    static func parse(_ text: String, journeys: [String], variants: [String]) throws(Malformed) -> Scenario.Threshold {
-        var tokens = tokens(of: text)[...]
-        func next(_ expected: String) throws(Malformed) -> Token {
-            guard let token = tokens.popFirst() else {
-                throw Malformed(
-                    message: "the threshold ends where \(expected) should stand", offset: text.unicodeScalars.count)
-            }
-            return token
+        package init(message: String, offset: Int) {
+            self.message = message
+            self.offset = offset
         }
+    }
 
-        var token = try next("a metric, for example p(99)")
+    static let phases = ["baseline", "fault", "recovery"]
+
+    /// Reads a threshold without an `abort`, which is no part of the text.
+    package static func parse(_ text: String, names: Names) throws(Malformed) -> Scenario.Threshold {
+        var tokens = ThresholdTokens(text)
+        let (journey, step) = try scope(&tokens, names)
         var threshold = Scenario.Threshold(
-            expression: text, journey: nil, metric: .success, comparison: .less, value: 0, phase: nil)
-        var metric = try Self.metric(token)
-        let isRecovery = token.text == "recovers"
-        if isRecovery {
-            metric = .recovery
-        } else if metric == nil {
-            // Not a metric, so it should be a journey; what follows tells which of both was mistyped.
-            let followedByMetric = try tokens.first.flatMap { token throws(Malformed) in try Self.metric(token) } != nil
-            guard journeys.contains(token.text) else {
-                let advice =
-                    followedByMetric
-                    ? NearestName.advice(for: token.text, among: journeys, "known")
-                    : NearestName.advice(for: token.text, among: metrics + ["recovers"] + journeys)
-                throw Malformed(
-                    message:
-                        "there is no \(followedByMetric ? "journey" : "metric or journey") \(token.text.quoted)\(advice)",
-                    offset: token.offset)
-            }
-            threshold.journey = token.text
-            token = try next("a metric, for example p(99),")
-            guard let found = try Self.metric(token) else {
-                throw Malformed(
-                    message:
-                        "\(token.text.quoted) is not a metric\(NearestName.advice(for: token.text, among: metrics))",
-                    offset: token.offset)
-            }
-            metric = found
-        }
-        guard let metric else { throw Malformed(message: "a metric is missing", offset: token.offset) }
-        threshold.metric = metric
-
-        let comparison = try next(isRecovery ? "'within'" : "a comparison like '<'")
-        if isRecovery {
-            guard comparison.text == "within" else {
-                throw Malformed(
-                    message: "'recovers' is followed by 'within' and a duration, not by \(comparison.text.quoted)",
-                    offset: comparison.offset)
-            }
-            threshold.comparison = .lessOrEqual
-        } else if let found = Scenario.Threshold.Comparison(rawValue: comparison.text) {
-            threshold.comparison = found
+            expression: text, journey: journey, step: step, metric: .rate, comparison: .less, value: 0)
+        guard let word = tokens.next() else { throw tokens.ends(where: "a metric, for example p(99),") }
+        if word.text == "recovers" {
+            try recovery(&tokens, &threshold)
         } else {
-            throw Malformed(
-                message: "\(comparison.text.quoted) is not a comparison (allowed: <, <=, >, >=)",
-                offset: comparison.offset)
+            try ThresholdMetric(word, &tokens).read(into: &threshold)
         }
-        threshold.value = try value(try next("a value"), of: metric)
-
-        while let word = tokens.popFirst() {
-            switch word.text {
-            case "during" where threshold.phase == nil:
-                threshold.phase = try name(try next("a phase"), "phase", among: phases)
-            case "with" where threshold.variant == nil:
-                threshold.variant = try name(try next("a variant"), "variant", among: variants)
-            default:
-                throw Malformed(
-                    message:
-                        "\(word.text.quoted) does not belong here; a threshold may end with 'during PHASE' and 'with VARIANT'",
-                    offset: word.offset)
-            }
-        }
+        while let word = tokens.next() { try clause(word, &tokens, names, &threshold) }
         return threshold
     }
 
-    private static func name(_ token: Token, _ what: String, among names: [String]) throws(Malformed) -> String {
-        if names.contains(token.text) { return token.text }
-        throw Malformed(
-            message:
-                "there is no \(what) \(token.text.quoted)\(NearestName.advice(for: token.text, among: names, "known"))",
-            offset: token.offset)
+    private static func recovery(
+        _ tokens: inout ThresholdTokens, _ threshold: inout Scenario.Threshold
+    ) throws(Malformed) {
+        guard let within = tokens.next() else { throw tokens.ends(where: "'within'") }
+        guard within.text == "within" else {
+            throw within.fault("'recovers' is followed by 'within' and a duration, not by \(within.text.quoted)")
+        }
+        guard let value = tokens.next() else { throw tokens.ends(where: "a value") }
+        threshold.metric = .recovery
+        threshold.comparison = .lessOrEqual
+        threshold.value = try value.duration() / .nanoseconds(1)
     }
 
-    private static func metric(_ token: Token) throws(Malformed) -> Scenario.Threshold.Metric? {
-        switch token.text {
-        case "success": return .success
-        case "errors": return .errors
-        case "mean": return .mean
-        case "max": return .max
-        default: break
+    // MARK: - Scope
+
+    /// A journey, a step, both or neither, before the metric.
+    private static func scope(
+        _ tokens: inout ThresholdTokens, _ names: Names
+    ) throws(Malformed) -> (journey: String?, step: String?) {
+        guard let first = tokens.first, try !ThresholdMetric.begins(with: first) else { return (nil, nil) }
+        var journey: String?
+        if names.journeys.contains(first.text) {
+            journey = first.text
+            _ = tokens.next()
+            guard let second = tokens.first else { throw tokens.ends(where: "a metric, for example p(99),") }
+            if try ThresholdMetric.begins(with: second) { return (journey, nil) }
         }
-        var inside: Substring
-        if token.text.hasPrefix("p("), token.text.hasSuffix(")") {
-            inside = token.text.dropFirst(2).dropLast()
-        } else if token.text.first == "p", token.text.dropFirst().first?.isNumber == true {
-            inside = token.text.dropFirst()
-        } else {
-            return nil
+        if let label = takeLabel(&tokens, names, journey) { return (journey, label) }
+        guard let token = tokens.first else { return (journey, nil) }
+        throw unknown(token, tokens, names, journey)
+    }
+
+    /// The longest label of a step that stands here. Where the labels are unknown, whatever looks like one is taken for it.
+    private static func takeLabel(_ tokens: inout ThresholdTokens, _ names: Names, _ journey: String?) -> String? {
+        guard let steps = names.steps else { return tokens.takeRequestLine() }
+        let labels = steps.filter { journey == nil || $0.journey == journey }.map(\.label)
+        return labels.sorted { $0.unicodeScalars.count > $1.unicodeScalars.count }.first { tokens.take(words: $0) }
+    }
+
+    private static func unknown(
+        _ token: ThresholdTokens.Token, _ tokens: ThresholdTokens, _ names: Names, _ journey: String?
+    ) -> Malformed {
+        var labels: [String] = []
+        for step in names.steps ?? [] where journey == nil || step.journey == journey {
+            if !labels.contains(step.label) { labels.append(step.label) }
         }
-        inside = inside.drop { $0 == " " }
-        let value: Double? =
-            switch ScriptNode.meaning(String(inside), plain: true) {
-            case .integer(let number): Double(number)
-            case .number(let number): number
-            default: nil
+        var rest = tokens
+        if let label = rest.takeRequestLine() {
+            let place = journey.map { " in the journey \($0.quoted)" } ?? ""
+            return token.fault(
+                "there is no step \(label.quoted)\(place)\(NearestName.advice(for: label, among: labels, "known"))")
+        }
+        if journey != nil {
+            return token.fault(
+                "\(token.text.quoted) is not a metric\(NearestName.advice(for: token.text, among: ThresholdMetric.names))"
+            )
+        }
+        // What follows tells which of both was mistyped.
+        _ = rest.next()
+        if let next = rest.first, (try? ThresholdMetric.begins(with: next)) == true {
+            return token.fault(
+                "there is no journey \(token.text.quoted)"
+                    + NearestName.advice(for: token.text, among: names.journeys, "known"))
+        }
+        let allowed = ThresholdMetric.names + ["recovers"] + names.journeys
+        return token.fault(
+            "there is no metric or journey \(token.text.quoted)\(NearestName.advice(for: token.text, among: allowed))")
+    }
+
+    // MARK: - Clauses
+
+    private static func clause(
+        _ word: ThresholdTokens.Token, _ tokens: inout ThresholdTokens, _ names: Names,
+        _ threshold: inout Scenario.Threshold
+    ) throws(Malformed) {
+        switch word.text {
+        case "during" where threshold.part == nil:
+            guard let token = tokens.next() else { throw tokens.ends(where: "a phase") }
+            threshold.part = try part(token, names)
+        case "over" where threshold.windowSeconds == nil && threshold.metric != .recovery:
+            guard let token = tokens.next() else { throw tokens.ends(where: "the length of the window") }
+            threshold.windowSeconds = try window(token)
+        case "with" where threshold.variant == nil:
+            guard let token = tokens.next() else { throw tokens.ends(where: "a variant") }
+            guard names.variants.contains(token.text) else {
+                throw token.fault(
+                    "there is no variant \(token.text.quoted)"
+                        + NearestName.advice(for: token.text, among: names.variants, "known"))
             }
-        guard let value, value > 0, value < 100 else {
-            throw Malformed(
-                message:
-                    "\(token.text.quoted) is not a percentile; write for example p(99), between 0 and 100; the highest is 'max'",
-                offset: token.offset)
+            threshold.variant = token.text
+        default:
+            throw word.fault(
+                "\(word.text.quoted) does not belong here; a threshold may end with 'over WINDOW', 'during PHASE' and "
+                    + "'with VARIANT'")
         }
-        return .percentile(value)
     }
 
-    private static func value(_ token: Token, of metric: Scenario.Threshold.Metric) throws(Malformed) -> Double {
-        switch metric {
-        case .success, .errors:
-            guard let ratio = ScriptReader.ratio(token.text) else {
-                throw Malformed(
-                    message: "\(token.text.quoted) is not a share; write for example 99% or 0.99", offset: token.offset)
+    private static func part(
+        _ token: ThresholdTokens.Token, _ names: Names
+    ) throws(Malformed) -> Scenario.Threshold.Part {
+        if phases.contains(token.text) { return .phase(token.text) }
+        if let load = names.loads?.first(where: { $0.name == token.text }) {
+            return .time(from: load.from, to: load.to)
+        }
+        let ends = token.text.split(separator: "..", omittingEmptySubsequences: false).map(String.init)
+        if ends.count == 2 {
+            let from = try ThresholdTokens.Token(text: ends[0], offset: token.offset).duration()
+            let to = try ThresholdTokens.Token(
+                text: ends[1], offset: token.offset + ends[0].unicodeScalars.count + 2
+            ).duration()
+            guard to - from >= .seconds(1) else {
+                throw token.fault("\(token.text.quoted) is shorter than 1s, the resolution of a run's times")
             }
-            return ratio
-        case .percentile, .mean, .max, .recovery:
-            return try duration(token)
+            return .time(from: from, to: to)
         }
+        let known = phases + (names.loads ?? []).map(\.name)
+        throw token.fault(
+            "there is no phase \(token.text.quoted)\(NearestName.advice(for: token.text, among: known, "known")); "
+                + "a stretch of time is written like 10s..20s")
     }
 
-    private static func duration(_ token: Token) throws(Malformed) -> Double {
-        do {
-            return try DurationText.parse(token.text) / .nanoseconds(1)
-        } catch {
-            throw Malformed(message: "\(token.text.quoted) is not a duration: \(error)", offset: token.offset)
+    private static func window(_ token: ThresholdTokens.Token) throws(Malformed) -> Int {
+        let window = try token.duration()
+        let seconds = window.components
+        guard seconds.attoseconds == 0, seconds.seconds >= 1 else {
+            throw token.fault("a window is a number of whole seconds, for example 10s, not \(token.text.quoted)")
         }
-    }
-
-    /// Words and comparisons; spaces between `p(99)<400ms` may be left out.
-    private static func tokens(of text: String) -> [Token] {
-        var tokens: [Token] = []
-        var current = ""
-        var start = 0
-        var kind = -1
-        for (offset, scalar) in text.unicodeScalars.enumerated() {
-            let next =
-                scalar == " " || scalar == "\t" || scalar == "\n" ? 0 : "<>=!".unicodeScalars.contains(scalar) ? 1 : 2
-            if next != kind {
-                if kind > 0 { tokens.append(Token(text: current, offset: start)) }
-                current = ""
-                start = offset
-                kind = next
-            }
-            current.unicodeScalars.append(scalar)
-        }
-        if kind > 0 { tokens.append(Token(text: current, offset: start)) }
-        return tokens
+        return Int(clamping: seconds.seconds)
     }
 }

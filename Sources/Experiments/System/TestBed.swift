@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import LoadGenerator
+internal import Measurement
+internal import Scenarios
+
+/// The system of a scenario, brought up as the script says, on which load is played as often as wanted.
+struct TestBed: Sendable {
+    private enum System: Sendable {
+        /// Seeded once; every play has a network of its own on a fresh copy of the data.
+        case social(SocialLab, SeededPopulation)
+        /// Servers that are already there.
+        case targets([Plan.Target])
+    }
+
+    private let system: System
+
+    /// Brings the system of the scenario up, or makes sure that it is there, and takes it down after `body`.
+    ///
+    /// - Parameters:
+    ///   - directory: Folder for logs, in its `logs`.
+    ///   - onEvent: Is told what takes a moment.
+    /// - Throws: `ExperimentError`, `CancellationError` or what `body` throws. Nothing is left running.
+    static func use<Result: Sendable>(
+        _ scenario: Scenario, executables: Executables, directory: String,
+        onEvent: @escaping @Sendable (Experiment.Event) -> Void, _ body: (TestBed) async throws -> Result
+    ) async throws -> Result {
+        switch scenario.system {
+        case .social:
+            let work = try WorkFolder()
+            defer { work.remove() }
+            let lab = SocialLab(scenario: scenario, executables: executables, logs: "\(directory)/logs", work: work)
+            return try await body(TestBed(system: .social(lab, try await lab.seed(onEvent: onEvent))))
+        case .targets(let targets):
+            guard scenario.faults.isEmpty else {
+                throw ExperimentError(.script, "faults need `system: social`: Seawall can't reach into other systems")
+            }
+            onEvent(.began("reaching \(targets.map(\.name).joined(separator: ", "))"))
+            for target in targets { try await TargetProbe.check(target) }
+            return try await body(TestBed(system: .targets(try targets.map { try TargetProbe.planTarget($0) })))
+        }
+    }
+
+    /// Whether every play begins with a system that knows nothing of the one before.
+    var isFreshForEachPlay: Bool { if case .social = system { true } else { false } }
+
+    /// Plays a scenario's load and faults under one variant and holds the run against the thresholds.
+    ///
+    /// - Parameters:
+    ///   - scenario: The test bed's own, with whatever load.
+    ///   - number: Different for each play.
+    ///   - log: Name of the folder for the logs of this play.
+    ///   - onPlan: Gets the planned length when everything is ready, before the load begins.
+    func play(
+        _ scenario: Scenario, _ variant: Scenario.Variant, number: Int, log: String, onPlan: (Duration) -> Void,
+        onSecond: @escaping @Sendable (LiveSecond) -> Void
+    ) async throws -> PlayedVariant {
+        switch system {
+        case .targets(let targets):
+            return try await play(scenario, variant, targets, nil, nil, onPlan, onSecond)
+        case .social(let lab, let population):
+            return try await lab.withNetwork(for: variant, number: number, log: log) { network in
+                var targets: [Plan.Target] = []
+                for service in ServiceName.allCases {
+                    targets.append(
+                        Plan.Target(
+                            name: service.rawValue, host: "127.0.0.1", port: await network.port(of: service) ?? 0,
+                            tls: .init(rootsFile: network.rootsFile)))
+                }
+                return try await play(scenario, variant, targets, population, network, onPlan, onSecond)
+            }
+        }
+    }
+
+    private func play(
+        _ scenario: Scenario, _ variant: Scenario.Variant, _ targets: [Plan.Target], _ population: SeededPopulation?,
+        _ network: RunningNetwork?, _ onPlan: (Duration) -> Void, _ onSecond: @escaping @Sendable (LiveSecond) -> Void
+    ) async throws -> PlayedVariant {
+        let plan = try PlanCompiler(scenario: scenario, targets: targets, population: population).compile()
+        onPlan(plan.sources.map { $0.startOffset + $0.duration }.max() ?? .zero)
+        return try await VariantPlay(scenario: scenario, variant: variant, plan: plan, network: network)
+            .run(onTick: onSecond)
+    }
+}
