@@ -117,9 +117,9 @@ struct AttemptTimeoutTests {
     @Test("task-local values reach an operation that runs under a timeout")
     func taskLocals() async throws {
         let pipeline = try pipeline(["attempt-timeout": "100ms"])
-        let seen = try await CallContext.$current.withValue(CallContext(attempt: 77)) {
-            try await pipeline.execute { _ in CallContext.current?.attempt }
+        let seen = try await CallContext.$current.withValue(CallContext(cohort: Cohort(77))) {
+            try await pipeline.execute { _ in CallContext.current?.cohort }
         }
-        #expect(seen == 77)
+        #expect(seen == Cohort(77))
     }
 }

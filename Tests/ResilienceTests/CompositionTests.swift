@@ -18,7 +18,8 @@ struct CompositionTests {
             if hedged { BulkheadOptions(limit: 1) } else { BulkheadOptions(limit: 20, queue: 50) }
             AttemptTimeoutOptions(limit: .seconds(1))
         }
-        #expect(pipeline.snapshot.policies.allSatisfy { $0.mode == .enforced })
+        let enforced = pipeline.snapshot.policies.filter { $0.mode == .enforced }.map(\.kind)
+        #expect(enforced == [.fallback, .deadline, .retry, .circuitBreaker, .bulkhead, .attemptTimeout])
         #expect(pipeline.configuration.bulkhead.options?.limit == 20)
         #expect(try await pipeline.execute { _ in 1 } == 1)
     }

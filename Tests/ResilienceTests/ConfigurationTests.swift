@@ -32,6 +32,10 @@ struct ConfigurationTests {
                         "slow-call": ["duration": "400ms", "rate": 0.8],
                     ],
                     "bulkhead": ["limit": 32, "queue": 16], "fallback": [:],
+                    "load-shedder": ["limit": "adaptive", "queue": ["capacity": 50, "target": "10ms"]],
+                    "adaptive-throttle": 1.5, "rate-limiter": ["rate": "100/s", "max-wait": "50ms"],
+                    "adaptive-limit": ["algorithm": "vegas", "queue": 8, "max-wait": "20ms"],
+                    "outlier-ejection": ["consecutive-failures": 3],
                 ]
             ]))
         let configuration = set.configuration(for: "post -> comment")
@@ -41,6 +45,13 @@ struct ConfigurationTests {
         #expect(configuration.circuitBreaker.options?.open.base == .seconds(2))
         #expect(configuration.circuitBreaker.options?.slowCall == .init(duration: .milliseconds(400), rate: 0.8))
         #expect(configuration.bulkhead.options == BulkheadOptions(limit: 32, queue: 16))
+        #expect(configuration.loadShedder.options?.limit == .adaptive)
+        #expect(configuration.loadShedder.options?.queue.target == .milliseconds(10))
+        #expect(configuration.adaptiveThrottle.options?.multiplier == 1.5)
+        #expect(configuration.rateLimiter.options?.rate == .perSecond(100))
+        #expect(configuration.adaptiveLimit.options?.algorithm == .vegas)
+        #expect(configuration.adaptiveLimit.options?.queue == 8)
+        #expect(configuration.outlierEjection.options?.consecutiveFailures == 3)
         #expect(configuration.policies.allSatisfy { $0.mode == .enforced })
         #expect(set.configuration(for: "another").policies.allSatisfy { $0.mode == .disabled })
     }
@@ -53,7 +64,8 @@ struct ConfigurationTests {
                 "a": [
                     "retry": ["attempts": 5, "budget": "off"], "bulkhead": ["limit": 3, "order": "lifo"],
                     "circuit-breaker": ["window": 50, "failure-rate": "off", "consecutive-failures": 5],
-                    "attempt-timeout": "1.5s", "fallback": "shadow",
+                    "attempt-timeout": "1.5s", "fallback": "shadow", "load-shedder": 7, "rate-limiter": "3/m",
+                    "adaptive-limit": ["probe": "off", "max-healthy": "80ms"], "adaptive-throttle": "shadow",
                 ]
             ]))
         let printed = set.configuration(for: "a").policies.map { policy in
@@ -87,6 +99,7 @@ struct ConfigurationTests {
         try set.apply(PolicyEdits(["all": "enforced"]))
         #expect(set.configuration(for: "b").retry.mode == .enforced)
         #expect(set.configuration(for: "b").bulkhead.mode == .disabled, "it has no limit")
+        #expect(set.configuration(for: "b").adaptiveThrottle.mode == .disabled, "nobody asked for it by name")
         try set.apply(PolicyEdits(["a": ["bulkhead": 5]]))
         try set.apply(PolicyEdits(["all": ["bulkhead": "shadow"]]))
         #expect(set.configuration(for: "a").bulkhead.mode == .shadow)
@@ -103,7 +116,7 @@ struct ConfigurationTests {
                 ],
                 "user": "enforcd", "post": 5,
             ]) == [
-                "post -> comment: retyr: unknown key; did you mean retry? (allowed: fallback, deadline, retry, circuit-breaker, bulkhead, attempt-timeout, all)",
+                "post -> comment: retyr: unknown key; did you mean retry? (allowed: fallback, deadline, load-shedder, retry, circuit-breaker, adaptive-throttle, rate-limiter, bulkhead, adaptive-limit, attempt-timeout, outlier-ejection, all)",
                 "post -> comment: retry: attempts: expected a whole number from 1 to 100, not 0",
                 "post -> comment: retry: backoff: jitter: expected one of none, full, equal, decorrelated, not \"ful\"; did you mean full? (allowed: none, full, equal, decorrelated)",
                 "post -> comment: bulkhead: limit: expected a whole number from 0 to 1000000, not \"many\"",

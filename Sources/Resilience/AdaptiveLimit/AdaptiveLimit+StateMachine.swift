@@ -3,6 +3,9 @@
 extension AdaptiveLimit {
     /// What a call carries until its result is known.
     struct Ticket: Sendable, Equatable {
+        /// Of a call that was let through without being looked at.
+        static let none = Ticket(start: .min, inFlight: 0)
+
         /// When it was admitted, in nanoseconds.
         var start: Int64
         /// The calls under way then, with this one.
@@ -25,6 +28,20 @@ extension AdaptiveLimit {
     /// for a moment: calls that started before that moment, and calls that started during it but end after it, say
     /// nothing about the load that is then measured, and are disregarded.
     struct StateMachine: Sendable {
+        /// What is decided about a call.
+        enum Decision: Sendable, Equatable {
+            case granted(Ticket)
+            /// The call stands in the queue.
+            case waits(UInt64)
+            case refused
+        }
+
+        /// A call in the queue.
+        private struct Waiter: Sendable {
+            var expires: Int64
+            var reason: Rejection.Reason
+        }
+
         private enum Probe: Sendable {
             case off
             case due(Int64)
@@ -34,8 +51,12 @@ extension AdaptiveLimit {
         private(set) var options: AdaptiveLimitOptions
         private(set) var algorithm: any LimitAlgorithm
         private(set) var inFlight = 0
+        private var line = WaitingLine<Waiter>()
+        private var nextID: UInt64 = 0
         private var window = SampleWindow()
         private var probe = Probe.off
+        /// The mean round trip of the last window.
+        private(set) var lastRoundTrip: Int64?
         /// Calls that started earlier are no samples.
         private var epoch = Int64.min
         private var random: SplitMix64
@@ -58,12 +79,65 @@ extension AdaptiveLimit {
             if case .running = probe { true } else { false }
         }
 
-        /// Asks for a slot; nil when the limit is reached.
-        mutating func acquire(at now: Int64) -> Ticket? {
+        /// The calls in the queue.
+        var queued: Int {
+            line.count
+        }
+
+        /// Asks for a slot.
+        ///
+        /// - Parameters:
+        ///   - deadline: When nobody waits for the call any more.
+        ///   - mayWait: False for a call that is admitted now or not at all.
+        mutating func acquire(at now: Int64, deadline: Int64 = .max, mayWait: Bool = false) -> Decision {
             moveProbe(to: now)
-            if inFlight >= limit { return nil }
+            if inFlight < limit, line.isEmpty { return .granted(take(at: now)) }
+            let wait = options.maximumWait.nanosecondsSaturated
+            if !mayWait || line.count >= options.queue || wait <= 0 || deadline <= now { return .refused }
+            nextID += 1
+            let patience = now.addingSaturated(wait)
+            line.append(
+                nextID,
+                Waiter(
+                    expires: min(patience, deadline), reason: deadline < patience ? .deadlineTooShort : .queueTimeout))
+            return .waits(nextID)
+        }
+
+        private mutating func take(at now: Int64) -> Ticket {
             inFlight += 1
             return Ticket(start: now, inFlight: inFlight)
+        }
+
+        /// The next call of the queue that gets a slot. Its time in the queue says nothing about the callee, so that
+        /// it starts now.
+        mutating func popAdmitted(at now: Int64) -> (id: UInt64, ticket: Ticket)? {
+            guard !line.isEmpty else { return nil }
+            moveProbe(to: now)
+            guard inFlight < limit, let (id, _) = line.popFirst() else { return nil }
+            return (id, take(at: now))
+        }
+
+        /// Takes out the calls whose wait is over.
+        mutating func removeExpired(at now: Int64) -> [(id: UInt64, reason: Rejection.Reason)] {
+            line.isEmpty ? [] : line.removeAll { $0.expires <= now }.map { ($0.id, $0.element.reason) }
+        }
+
+        /// When the queue has to be looked at again; nil while nobody waits. The first in line has come first, and
+        /// only a deadline makes another one leave before it: that one is found a little late, at the next change.
+        func nextExpiry(at now: Int64) -> Int64? {
+            line.first.map { max($0.element.expires, now.addingSaturated(1_000_000)) }
+        }
+
+        /// Takes out a call that gave up.
+        ///
+        /// - Returns: False when it had its slot already.
+        mutating func cancel(_ id: UInt64) -> Bool {
+            line.remove(id) != nil
+        }
+
+        /// Lets in everybody who waits, for a limit that is not enforced any more.
+        mutating func admitAll(at now: Int64) -> [(id: UInt64, ticket: Ticket)] {
+            line.removeAll { _ in true }.map { ($0.id, take(at: now)) }
         }
 
         /// Takes a slot whatever the limit. No probes are made: nothing could be held down for them.
@@ -92,6 +166,7 @@ extension AdaptiveLimit {
                 roundTrip, inFlight: ticket.inFlight, at: now, duration: options.window.nanosecondsSaturated,
                 minimum: options.minimumCalls)
             guard let sample else { return nil }
+            lastRoundTrip = sample.roundTripNanoseconds ?? lastRoundTrip
             let before = algorithm.limit
             algorithm.update(sample)
             return algorithm.limit == before ? nil : (before, algorithm.limit)

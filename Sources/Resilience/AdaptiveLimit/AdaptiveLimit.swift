@@ -5,15 +5,40 @@ internal import Synchronization
 /// Bounds the calls that are under way at once by a limit that it finds out itself, from how long they take.
 ///
 /// For a server it is the number of requests that it can work on before they only wait for each other; for a client
-/// the share of the callee that it can have. All methods may be called from any thread; none waits.
+/// the share of the callee that it can have. All methods may be called from any thread; only `acquire(deadline:)` and
+/// `run` may wait, and only with a queue.
 public final class AdaptiveLimit: Sendable {
+    /// How a wait ended.
+    enum Resolution: Sendable, Equatable {
+        case granted(Ticket)
+        case refused(Rejection.Reason)
+        case cancelled
+    }
+
     private struct Core {
         var machine: StateMachine
         var setting: PolicySetting<AdaptiveLimitOptions>
+        var room = WaitingRoom<Resolution>()
+    }
+
+    /// What has to be done after the lock was released.
+    private struct Afterwards {
+        var wakeups: [Wakeup<Resolution>] = []
+        var staleAlarm: DelayedAction?
+        var moved: (from: Int, to: Int)?
+    }
+
+    /// The answer to a call; a ticket is nil when there is nothing to give back.
+    enum Admission: Sendable, Equatable {
+        case admitted(Ticket?)
+        case refused(Rejection)
+        /// The call stands in the queue and has to `wait`.
+        case wait(UInt64)
     }
 
     private let core: Mutex<Core>
     private let active: Atomic<Bool>
+    private let followers = Mutex<[@Sendable (Int) -> Void]>([])
     private let listener: PolicyListener<AdaptiveLimitEvent>
     private let metrics: PolicyMetrics?
     private let time: TimeSource
@@ -21,23 +46,39 @@ public final class AdaptiveLimit: Sendable {
     /// A limit at its initial value.
     ///
     /// - Parameters:
+    ///   - options: The rule and its bounds.
     ///   - algorithm: A rule of one's own instead of the one that the options name; it stays until the options name
     ///     another one.
+    ///   - mode: How far the limit may act.
     ///   - name: The name under which metrics are exported; nil exports none.
+    ///   - time: The clock that round trips are measured with.
     ///   - seed: Where the spread of the probes starts.
+    ///   - onEvent: Called outside of every lock, on the caller's thread; has to be quick.
     /// - Throws: Everything that is wrong with the options.
-    public init(
+    public convenience init(
         _ options: AdaptiveLimitOptions = AdaptiveLimitOptions(), algorithm: (any LimitAlgorithm)? = nil,
         mode: PolicyMode = .enforced, name: String? = nil, time: TimeSource = .system,
         seed: UInt64 = .random(in: .min ... .max), onEvent: (@Sendable (AdaptiveLimitEvent) -> Void)? = nil
     ) throws(ConfigurationFaults) {
-        let setting = try PolicySetting<AdaptiveLimitOptions>.checked(options, mode)
-        let machine = StateMachine(options: options, algorithm: algorithm, seed: seed, at: time.now().nanoseconds)
-        metrics = PolicyMetrics("adaptive-limit", name: name, reasons: [.limitReached])
+        self.init(
+            setting: try .checked(options, mode), algorithm: algorithm, time: time, seed: seed,
+            listener: PolicyListener(onEvent),
+            metrics: PolicyMetrics(
+                "adaptive-limit", name: name, reasons: [.limitReached, .queueTimeout, .deadlineTooShort]))
+    }
+
+    /// A limit with settings that were checked already.
+    init(
+        setting: PolicySetting<AdaptiveLimitOptions>, algorithm: (any LimitAlgorithm)? = nil, time: TimeSource,
+        seed: UInt64, listener: PolicyListener<AdaptiveLimitEvent>, metrics: PolicyMetrics? = nil
+    ) {
+        let machine = StateMachine(
+            options: setting.options ?? .blank, algorithm: algorithm, seed: seed, at: time.now().nanoseconds)
         metrics?.moved(toLimit: machine.limit)
         core = Mutex(Core(machine: machine, setting: setting))
-        active = Atomic(mode != .disabled)
-        listener = PolicyListener(onEvent)
+        active = Atomic(setting.mode != .disabled)
+        self.listener = listener
+        self.metrics = metrics
         self.time = time
     }
 
@@ -53,87 +94,212 @@ public final class AdaptiveLimit: Sendable {
         }
 
         deinit {
-            if !isFinished { limit.finish(ticket, .ignored) }
+            if !isFinished, let ticket { limit.finish(ticket, .ignored, at: limit.time.now()) }
         }
 
         /// The call has ended.
+        ///
+        /// - Parameter outcome: What its end says about load.
         public consuming func end(_ outcome: Outcome) {
             isFinished = true
-            limit.finish(ticket, outcome)
+            if let ticket { limit.finish(ticket, outcome, at: limit.time.now()) }
         }
     }
 
-    /// Asks for one call.
+    // MARK: - Calls
+
+    /// Admits a call now or not at all.
     ///
     /// - Throws: The refusal. It has no `retryAfter`: a call may end at any moment.
     public func acquire() throws(Rejection) -> Permit {
         guard active.load(ordering: .relaxed) else { return Permit(self, nil) }
-        let now = time.now().nanoseconds
-        let (ticket, wouldRefuse) = core.withLock { core -> (Ticket?, Bool) in
-            switch core.setting.mode {
-            case .enforced:
-                let ticket = core.machine.acquire(at: now)
-                return (ticket, ticket == nil)
-            case .shadow: return core.machine.observe(at: now)
-            default: return (nil, false)
+        switch admit(at: time.now(), deadline: nil, mayWait: false) {
+        case .admitted(let ticket): return Permit(self, ticket)
+        case .refused(let rejection): throw rejection
+        // A call that may not wait is never told to.
+        case .wait: return Permit(self, nil)
+        }
+    }
+
+    /// Admits a call, after a wait in the queue if need be.
+    ///
+    /// - Parameter deadline: When nobody waits for the call any more.
+    /// - Throws: `.rejected` or `.cancelled`.
+    public func acquire(deadline: MonotonicInstant?) async throws(ResilienceError<Never>) -> Permit {
+        guard active.load(ordering: .relaxed) else { return Permit(self, nil) }
+        let start = time.now()
+        switch admit(at: start, deadline: deadline, mayWait: true) {
+        case .admitted(let ticket): return Permit(self, ticket)
+        case .refused(let rejection): throw .rejected(rejection, last: nil)
+        case .wait(let id):
+            switch await wait(id, since: start) {
+            case .granted(let ticket): return Permit(self, ticket)
+            case .refused(let reason): throw .rejected(Rejection(reason), last: nil)
+            case .cancelled: throw .cancelled(last: nil)
             }
         }
-        if !wouldRefuse { return Permit(self, ticket) }
-        metrics?.rejected(.limitReached, shadow: ticket != nil)
-        listener.report(.rejected(shadow: ticket != nil))
-        if ticket == nil { throw Rejection(.limitReached) }
-        return Permit(self, ticket)
     }
 
-    private func finish(_ ticket: Ticket?, _ outcome: Outcome) {
-        guard let ticket else { return }
-        let now = time.now().nanoseconds
-        guard let (from, to) = core.withLock({ $0.machine.finish(ticket, outcome, at: now) }) else { return }
-        metrics?.moved(toLimit: to)
-        listener.report(.moved(from: from, to: to))
-    }
-
-    /// Runs an operation unless the limit is reached.
-    ///
-    /// A success is a sample, a refusal for overload shrinks the limit, any other failure says nothing: one that comes
-    /// quickly must not make the callee look fast. Let the classifier call a time-out `throttled`.
-    public func run<Success, Failure: Error>(
-        classifier: Classifier<Success, Failure> = .default, _ operation: () async throws(Failure) -> Success
-    ) async throws(ResilienceError<Failure>) -> Success {
-        let permit: Permit
-        do throws(Rejection) {
-            permit = try acquire()
-        } catch {
-            throw .rejected(error, last: nil)
+    /// Asks for a slot.
+    func admit(at now: MonotonicInstant, deadline: MonotonicInstant?, mayWait: Bool) -> Admission {
+        let nanoseconds = now.nanoseconds
+        let (admission, wouldRefuse, afterwards) = core.withLock { core -> (Admission, Bool, Afterwards) in
+            switch core.setting.mode {
+            case .enforced: break
+            case .shadow:
+                let (ticket, wouldRefuse) = core.machine.observe(at: nanoseconds)
+                return (.admitted(ticket), wouldRefuse, Afterwards())
+            default: return (.admitted(nil), false, Afterwards())
+            }
+            // What has expired must not fill the queue, and who waits goes first.
+            var afterwards = core.machine.queued == 0 ? Afterwards() : settle(&core, at: nanoseconds)
+            let latest = deadline?.nanoseconds ?? .max
+            switch core.machine.acquire(at: nanoseconds, deadline: latest, mayWait: mayWait) {
+            case .granted(let ticket): return (.admitted(ticket), false, afterwards)
+            case .refused: return (.refused(Rejection(.limitReached)), false, afterwards)
+            case .waits(let id):
+                core.room.register(id)
+                let later = settle(&core, at: nanoseconds)
+                afterwards.wakeups += later.wakeups
+                afterwards.staleAlarm = later.staleAlarm ?? afterwards.staleAlarm
+                return (.wait(id), false, afterwards)
+            }
         }
-        let (result, verdict) = await judged(by: classifier, operation)
-        permit.end(Outcome(verdict))
-        return try result.getOperation()
+        perform(afterwards)
+        if wouldRefuse { report(.limitReached, shadow: true) }
+        if case .refused = admission { report(.limitReached, shadow: false) }
+        return admission
     }
+
+    /// Waits for the slot of a call that was told to; every such call has to come here exactly once.
+    func wait(_ id: UInt64, since start: MonotonicInstant) async -> Resolution {
+        let resolution = await withTaskCancellationHandler {
+            await withCheckedContinuation { continuation in
+                let early = core.withLock { $0.room.suspend(id, continuation) }
+                if let early { continuation.resume(returning: early) }
+            }
+        } onCancel: {
+            let wakeup = core.withLock { core in
+                core.machine.cancel(id) ? core.room.resolve(id, .cancelled) : nil
+            }
+            wakeup?()
+        }
+        switch resolution {
+        case .granted(let ticket):
+            let now = time.now()
+            if Task.isCancelled {
+                finish(ticket, .ignored, at: now)
+                return .cancelled
+            }
+            metrics?.waited(start.duration(to: now))
+            listener.report(.waited(start.duration(to: now)))
+        case .refused(let reason): report(reason, shadow: false)
+        case .cancelled: break
+        }
+        return resolution
+    }
+
+    /// Gives a slot back and takes the call's end into account.
+    func finish(_ ticket: Ticket, _ outcome: Outcome, at now: MonotonicInstant) {
+        let nanoseconds = now.nanoseconds
+        let afterwards = core.withLock { core -> Afterwards in
+            let moved = core.machine.finish(ticket, outcome, at: nanoseconds)
+            var afterwards = core.machine.queued == 0 ? Afterwards() : settle(&core, at: nanoseconds)
+            afterwards.moved = moved
+            return afterwards
+        }
+        perform(afterwards)
+    }
+
+    /// Drops what has expired, lets in who has a slot, and sets the timer.
+    private func settle(_ core: inout Core, at now: Int64) -> Afterwards {
+        var afterwards = Afterwards()
+        for (id, reason) in core.machine.removeExpired(at: now) {
+            if let wakeup = core.room.resolve(id, .refused(reason)) { afterwards.wakeups.append(wakeup) }
+        }
+        while let (id, ticket) = core.machine.popAdmitted(at: now) {
+            if let wakeup = core.room.resolve(id, .granted(ticket)) { afterwards.wakeups.append(wakeup) }
+        }
+        let next = core.machine.nextExpiry(at: now)
+        if core.room.needsAlarm(next) {
+            afterwards.staleAlarm = core.room.setAlarm(next, on: time) { [weak self] in self?.ring() }
+        }
+        return afterwards
+    }
+
+    private func ring() {
+        let now = time.now().nanoseconds
+        perform(
+            core.withLock { core in
+                core.room.alarmFired()
+                return settle(&core, at: now)
+            })
+    }
+
+    private func perform(_ afterwards: Afterwards) {
+        afterwards.staleAlarm?.cancel()
+        for wakeup in afterwards.wakeups { wakeup() }
+        if let (from, to) = afterwards.moved {
+            metrics?.moved(toLimit: to)
+            listener.report(.moved(from: from, to: to))
+            for follower in followers.withLock({ $0 }) { follower(to) }
+        }
+    }
+
+    private func report(_ reason: Rejection.Reason, shadow: Bool) {
+        metrics?.rejected(reason, shadow: shadow)
+        listener.report(.rejected(reason, shadow: shadow))
+    }
+
+    /// Calls back whenever the limit has moved, outside of every lock and for as long as the limit lives.
+    ///
+    /// - Returns: The limit now.
+    func follow(_ follower: @escaping @Sendable (Int) -> Void) -> Int {
+        followers.withLock { $0.append(follower) }
+        return core.withLock { $0.machine.algorithm.limit }
+    }
+
+    // MARK: - Settings
 
     /// Takes new settings; the limit and what was learnt stay, calls under way keep their slots.
     ///
+    /// - Parameters:
+    ///   - options: The rule and its bounds.
+    ///   - mode: How far the limit may act; outside of `enforced` who waits is let in.
     /// - Throws: Everything that is wrong with them; then nothing has changed.
     public func configure(_ options: AdaptiveLimitOptions, mode: PolicyMode = .enforced) throws(ConfigurationFaults) {
-        take(try PolicySetting<AdaptiveLimitOptions>.checked(options, mode))
+        apply(try PolicySetting<AdaptiveLimitOptions>.checked(options, mode))
     }
 
     /// Takes an edit in the form of configuration files: a mode, an algorithm, or a mapping.
     ///
+    /// - Parameter edit: What is to change; the rest stays.
     /// - Throws: Everything that is wrong with it; then nothing has changed.
     public func configure(_ edit: ConfigurationValue) throws(ConfigurationFaults) {
-        take(try setting.edited(by: edit))
+        apply(try setting.edited(by: edit))
     }
 
-    private func take(_ setting: PolicySetting<AdaptiveLimitOptions>) {
+    /// Takes settings that were checked already.
+    func apply(_ setting: PolicySetting<AdaptiveLimitOptions>) {
         let now = time.now().nanoseconds
-        core.withLock { core in
-            if let options = setting.options, options != core.setting.options {
+        let afterwards = core.withLock { core -> Afterwards in
+            let before = core.machine.algorithm.limit
+            if let options = setting.options, options != core.machine.options {
                 core.machine.configure(options, at: now)
             }
             core.setting = setting
+            var wakeups: [Wakeup<Resolution>] = []
+            if setting.mode != .enforced {
+                wakeups = core.machine.admitAll(at: now).compactMap { core.room.resolve($0.id, .granted($0.ticket)) }
+            }
+            var afterwards = settle(&core, at: now)
+            afterwards.wakeups += wakeups
+            let after = core.machine.algorithm.limit
+            if after != before { afterwards.moved = (before, after) }
+            return afterwards
         }
         active.store(setting.mode != .disabled, ordering: .relaxed)
+        perform(afterwards)
     }
 
     /// Mode and options now.
@@ -143,25 +309,63 @@ public final class AdaptiveLimit: Sendable {
 
     /// What the limit knows about itself.
     public struct Status: Sendable, Equatable {
+        /// The calls under way.
         public var inFlight: Int
         /// The limit now, during a probe the probe's.
         public var limit: Int
+        /// The calls in the queue.
+        public var queued: Int
+        /// Whether the limit is held down to measure an idle callee.
         public var isProbing: Bool
         /// The round trip that is taken for that of an idle callee.
         public var baseline: Duration?
+        /// The mean round trip of the last window; nil before the first.
+        public var roundTrip: Duration?
     }
 
+    /// The limit now.
     public var status: Status {
         core.withLock { core in
             Status(
-                inFlight: core.machine.inFlight, limit: core.machine.limit, isProbing: core.machine.isProbing,
-                baseline: core.machine.algorithm.baselineNanoseconds.map { .nanoseconds($0) })
+                inFlight: core.machine.inFlight, limit: core.machine.limit, queued: core.machine.queued,
+                isProbing: core.machine.isProbing,
+                baseline: core.machine.algorithm.baselineNanoseconds.map { .nanoseconds($0) },
+                roundTrip: core.machine.lastRoundTrip.map { .nanoseconds($0) })
         }
+    }
+}
+
+extension AdaptiveLimit {
+    /// Runs an operation unless the limit is reached, after a wait in the queue if it has one.
+    ///
+    /// A success is a sample, a refusal for overload shrinks the limit, any other failure says nothing: one that comes
+    /// quickly must not make the callee look fast. Let the classifier call a time-out `throttled`. The deadline is the
+    /// one of `CallContext.current`.
+    ///
+    /// - Parameters:
+    ///   - classifier: What results mean.
+    ///   - operation: Run once, when there is a slot.
+    /// - Returns: The operation's result.
+    /// - Throws: `.operation`, `.rejected` or `.cancelled`.
+    public func run<Success, Failure: Error>(
+        classifier: Classifier<Success, Failure> = .default, _ operation: () async throws(Failure) -> Success
+    ) async throws(ResilienceError<Failure>) -> Success {
+        let permit: Permit
+        do throws(ResilienceError<Never>) {
+            permit = try await acquire(deadline: CallContext.current?.deadline)
+        } catch {
+            throw error.widened()
+        }
+        let (result, verdict) = await judged(by: classifier, operation)
+        permit.end(Outcome(verdict))
+        return try result.getOperation()
     }
 }
 
 extension AdaptiveLimit.Outcome {
     /// What a verdict says about load.
+    ///
+    /// - Parameter verdict: What the result means.
     public init(_ verdict: Verdict) {
         switch verdict {
         case .success: self = .completed

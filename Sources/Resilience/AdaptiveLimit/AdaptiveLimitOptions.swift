@@ -49,12 +49,16 @@ public struct AdaptiveLimitOptions: Sendable, Equatable {
     public var maximumHealthy: Duration?
     /// Probes for the baseline; nil: none. Only Vegas makes any.
     public var probe: Probe?
+    /// The calls that may wait for a slot. 0 … 100,000.
+    public var queue: Int
+    /// How long a call may wait. 0 … 1 h. The call's deadline may make it shorter.
+    public var maximumWait: Duration
 
-    /// The defaults: Gradient2, 20 calls to begin with, 1 … 200, moved at most four times a second.
+    /// The defaults: Gradient2, 20 calls to begin with, 1 … 200, moved at most four times a second, no queue.
     public init(
         algorithm: Algorithm = .gradient2, initial: Int = 20, minimum: Int = 1, maximum: Int = 200,
         window: Duration = .milliseconds(250), minimumCalls: Int = 10, maximumHealthy: Duration? = nil,
-        probe: Probe? = Probe()
+        probe: Probe? = Probe(), queue: Int = 0, maximumWait: Duration = .seconds(1)
     ) {
         self.algorithm = algorithm
         self.initial = initial
@@ -64,6 +68,8 @@ public struct AdaptiveLimitOptions: Sendable, Equatable {
         self.minimumCalls = minimumCalls
         self.maximumHealthy = maximumHealthy
         self.probe = probe
+        self.queue = queue
+        self.maximumWait = maximumWait
     }
 
     var bounds: LimitBounds {
@@ -85,6 +91,7 @@ public struct AdaptiveLimitOptions: Sendable, Equatable {
 
 extension AdaptiveLimitOptions: PolicyOptions {
     static var blank: AdaptiveLimitOptions { AdaptiveLimitOptions() }
+    static var isOptIn: Bool { true }
     static var shorthand: String? { "algorithm" }
 
     static var fields: [ConfigurationField<AdaptiveLimitOptions>] {
@@ -104,6 +111,8 @@ extension AdaptiveLimitOptions: PolicyOptions {
                     .integer("samples", \.samples, in: 1...1000),
                     .duration("max-duration", \.maximumDuration, in: .milliseconds(1) ... .seconds(60)),
                 ]),
+            .integer("queue", \.queue, in: 0...100_000),
+            .duration("max-wait", \.maximumWait, in: .zero ... .seconds(3600)),
         ]
     }
 

@@ -25,17 +25,26 @@ public final class AdaptiveThrottle: Sendable {
     ///   - name: The name under which metrics are exported; nil exports none.
     ///   - seed: Where the drawing of refused calls starts.
     /// - Throws: Everything that is wrong with the options.
-    public init(
+    public convenience init(
         _ options: AdaptiveThrottleOptions = AdaptiveThrottleOptions(), mode: PolicyMode = .enforced,
         name: String? = nil,
         time: TimeSource = .system, seed: UInt64 = .random(in: .min ... .max),
         onEvent: (@Sendable (AdaptiveThrottleEvent) -> Void)? = nil
     ) throws(ConfigurationFaults) {
-        let setting = try PolicySetting<AdaptiveThrottleOptions>.checked(options, mode)
-        core = Mutex(Core(machine: StateMachine(options: options, seed: seed), setting: setting))
-        active = Atomic(mode != .disabled)
-        listener = PolicyListener(onEvent)
-        metrics = PolicyMetrics("adaptive-throttle", name: name, reasons: [.throttled])
+        self.init(
+            setting: try .checked(options, mode), time: time, seed: seed, listener: PolicyListener(onEvent),
+            metrics: PolicyMetrics("adaptive-throttle", name: name, reasons: [.throttled]))
+    }
+
+    /// A throttle with settings that were checked already.
+    init(
+        setting: PolicySetting<AdaptiveThrottleOptions>, time: TimeSource, seed: UInt64,
+        listener: PolicyListener<AdaptiveThrottleEvent>, metrics: PolicyMetrics? = nil
+    ) {
+        core = Mutex(Core(machine: StateMachine(options: setting.options ?? .blank, seed: seed), setting: setting))
+        active = Atomic(setting.mode != .disabled)
+        self.listener = listener
+        self.metrics = metrics
         self.time = time
     }
 
@@ -66,7 +75,21 @@ public final class AdaptiveThrottle: Sendable {
     /// - Throws: The refusal. It has no `retryAfter`: the next call may pass at once.
     public func acquire() throws(Rejection) -> Permit {
         guard active.load(ordering: .relaxed) else { return Permit(self, nil) }
-        let now = time.now().nanoseconds
+        switch admit(at: time.now()) {
+        case .admitted(let ticket): return Permit(self, ticket)
+        case .refused(let rejection): throw rejection
+        }
+    }
+
+    /// The answer to a call; a ticket is nil when its result is nobody's business.
+    enum Admission: Sendable, Equatable {
+        case admitted(StateMachine.Ticket?)
+        case refused(Rejection)
+    }
+
+    /// Counts a call that is about to be made, or refuses it.
+    func admit(at now: MonotonicInstant) -> Admission {
+        let now = now.nanoseconds
         let (ticket, wouldRefuse) = core.withLock { core -> (StateMachine.Ticket?, Bool) in
             switch core.setting.mode {
             case .enforced:
@@ -76,17 +99,19 @@ public final class AdaptiveThrottle: Sendable {
             default: return (nil, false)
             }
         }
-        if !wouldRefuse { return Permit(self, ticket) }
+        if !wouldRefuse { return .admitted(ticket) }
         metrics?.rejected(.throttled, shadow: ticket != nil)
         listener.report(.rejected(shadow: ticket != nil))
-        if ticket == nil { throw Rejection(.throttled) }
-        return Permit(self, ticket)
+        return ticket == nil ? .refused(Rejection(.throttled)) : .admitted(ticket)
     }
 
     private func record(_ ticket: StateMachine.Ticket?, _ verdict: Verdict) {
-        guard let ticket else { return }
-        let now = time.now().nanoseconds
-        core.withLock { $0.machine.record(ticket, verdict, at: now) }
+        if let ticket { record(ticket, verdict, at: time.now()) }
+    }
+
+    /// Takes the result of an admitted call into account.
+    func record(_ ticket: StateMachine.Ticket, _ verdict: Verdict, at now: MonotonicInstant) {
+        core.withLock { $0.machine.record(ticket, verdict, at: now.nanoseconds) }
     }
 
     /// Runs an operation unless the throttle refuses it.
@@ -109,17 +134,18 @@ public final class AdaptiveThrottle: Sendable {
     /// - Throws: Everything that is wrong with them; then nothing has changed.
     public func configure(_ options: AdaptiveThrottleOptions, mode: PolicyMode = .enforced) throws(ConfigurationFaults)
     {
-        take(try PolicySetting<AdaptiveThrottleOptions>.checked(options, mode))
+        apply(try PolicySetting<AdaptiveThrottleOptions>.checked(options, mode))
     }
 
     /// Takes an edit in the form of configuration files: a mode, a multiplier, or a mapping.
     ///
     /// - Throws: Everything that is wrong with it; then nothing has changed.
     public func configure(_ edit: ConfigurationValue) throws(ConfigurationFaults) {
-        take(try setting.edited(by: edit))
+        apply(try setting.edited(by: edit))
     }
 
-    private func take(_ setting: PolicySetting<AdaptiveThrottleOptions>) {
+    /// Takes settings that were checked already.
+    func apply(_ setting: PolicySetting<AdaptiveThrottleOptions>) {
         core.withLock { core in
             if let options = setting.options { core.machine.configure(options) }
             core.setting = setting

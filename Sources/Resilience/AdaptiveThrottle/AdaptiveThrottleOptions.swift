@@ -31,6 +31,7 @@ public struct AdaptiveThrottleOptions: Sendable, Equatable {
 
 extension AdaptiveThrottleOptions: PolicyOptions {
     static var blank: AdaptiveThrottleOptions { AdaptiveThrottleOptions() }
+    static var isOptIn: Bool { true }
     static var shorthand: String? { "multiplier" }
 
     static var fields: [ConfigurationField<AdaptiveThrottleOptions>] {

@@ -2,14 +2,83 @@
 
 /// The settings of all policies of a pipeline. A new one has everything disabled.
 public struct PipelineConfiguration: Sendable, Equatable {
+    /// Whether failed calls are answered by their fallback.
     public var fallback = PolicySetting<FallbackOptions>.initial
+    /// The limit of a call with all its attempts.
     public var deadline = PolicySetting<DeadlineOptions>.initial
+    /// The calls that are worked on at once, and who is refused when there are more.
+    public var loadShedder = PolicySetting<LoadShedderOptions>.initial
+    /// Further attempts.
     public var retry = PolicySetting<RetryOptions>.initial
+    /// When the callee is left alone.
     public var circuitBreaker = PolicySetting<CircuitBreakerOptions>.initial
+    /// The share of calls refused while the callee does not keep up.
+    public var adaptiveThrottle = PolicySetting<AdaptiveThrottleOptions>.initial
+    /// The calls in a time.
+    public var rateLimiter = PolicySetting<RateLimiterOptions>.initial
+    /// The calls at once.
     public var bulkhead = PolicySetting<BulkheadOptions>.initial
+    /// The calls at once, found out from how long they take.
+    public var adaptiveLimit = PolicySetting<AdaptiveLimitOptions>.initial
+    /// The limit of one attempt.
     public var attemptTimeout = PolicySetting<AttemptTimeoutOptions>.initial
+    /// Which endpoints are left out.
+    public var outlierEjection = PolicySetting<OutlierEjectionOptions>.initial
 
+    /// Everything disabled.
     public init() {}
+
+    /// The setting of a policy, whatever its options are.
+    subscript(kind: PolicyKind) -> any EditableSetting {
+        get {
+            switch kind {
+            case .fallback: fallback
+            case .deadline: deadline
+            case .loadShedder: loadShedder
+            case .retry: retry
+            case .circuitBreaker: circuitBreaker
+            case .adaptiveThrottle: adaptiveThrottle
+            case .rateLimiter: rateLimiter
+            case .bulkhead: bulkhead
+            case .adaptiveLimit: adaptiveLimit
+            case .attemptTimeout: attemptTimeout
+            case .outlierEjection: outlierEjection
+            }
+        }
+        set {
+            switch kind {
+            case .fallback: Self.replace(&fallback, newValue)
+            case .deadline: Self.replace(&deadline, newValue)
+            case .loadShedder: Self.replace(&loadShedder, newValue)
+            case .retry: Self.replace(&retry, newValue)
+            case .circuitBreaker: Self.replace(&circuitBreaker, newValue)
+            case .adaptiveThrottle: Self.replace(&adaptiveThrottle, newValue)
+            case .rateLimiter: Self.replace(&rateLimiter, newValue)
+            case .bulkhead: Self.replace(&bulkhead, newValue)
+            case .adaptiveLimit: Self.replace(&adaptiveLimit, newValue)
+            case .attemptTimeout: Self.replace(&attemptTimeout, newValue)
+            case .outlierEjection: Self.replace(&outlierEjection, newValue)
+            }
+        }
+    }
+
+    private static func replace<Setting: EditableSetting>(_ setting: inout Setting, _ new: any EditableSetting) {
+        if let new = new as? Setting { setting = new }
+    }
+
+    /// The policies that are switched on.
+    var mask: PolicyMask {
+        PolicyKind.allCases.reduce(into: []) { mask, kind in
+            if self[kind].mode != .disabled { mask.formUnion(.of(kind)) }
+        }
+    }
+
+    /// Mode and written options of each policy, in the order of the pipeline.
+    public var policies: [(kind: PolicyKind, mode: PolicyMode, configuration: ConfigurationMap)] {
+        PolicyKind.allCases.map { ($0, self[$0].mode, self[$0].configuration) }
+    }
+
+    // MARK: - Edits
 
     /// Applies the edit of one pipeline: a mode word for all policies, or a mapping from policy to its edit.
     mutating func apply(_ value: ConfigurationValue, at place: [String], _ faults: inout [ConfigurationFault]) {
@@ -20,28 +89,15 @@ public struct PipelineConfiguration: Sendable, Equatable {
                 setModes(entry.value, at: place + [entry.key], &faults)
             }
             for entry in map.entries where entry.key != PolicyEdits.everything {
-                apply(entry.value, policy: entry.key, at: place + [entry.key], &faults)
+                guard let kind = PolicyKind(rawValue: entry.key) else {
+                    let allowed = PolicyKind.allCases.map(\.rawValue) + [PolicyEdits.everything]
+                    faults.append(.unknownKey(entry.key, at: place, allowed: allowed))
+                    continue
+                }
+                self[kind].apply(entry.value, kind: kind, at: place + [entry.key], &faults)
             }
         case .null: break
         default: setModes(value, at: place, &faults)
-        }
-    }
-
-    private mutating func apply(
-        _ value: ConfigurationValue, policy: String, at place: [String], _ faults: inout [ConfigurationFault]
-    ) {
-        guard let kind = PolicyKind(rawValue: policy) else {
-            let allowed = PolicyKind.allCases.map(\.rawValue) + [PolicyEdits.everything]
-            faults.append(.unknownKey(policy, at: Array(place.dropLast()), allowed: allowed))
-            return
-        }
-        switch kind {
-        case .fallback: fallback.apply(value, kind: kind, at: place, &faults)
-        case .deadline: deadline.apply(value, kind: kind, at: place, &faults)
-        case .retry: retry.apply(value, kind: kind, at: place, &faults)
-        case .circuitBreaker: circuitBreaker.apply(value, kind: kind, at: place, &faults)
-        case .bulkhead: bulkhead.apply(value, kind: kind, at: place, &faults)
-        case .attemptTimeout: attemptTimeout.apply(value, kind: kind, at: place, &faults)
         }
     }
 
@@ -49,46 +105,37 @@ public struct PipelineConfiguration: Sendable, Equatable {
     private mutating func setModes(
         _ value: ConfigurationValue, at place: [String], _ faults: inout [ConfigurationFault]
     ) {
-        let common: [PolicyMode] = [.disabled, .shadow, .enforced]
+        let common = PolicyMode.common.map(\.rawValue)
         let mode: PolicyMode
         switch value {
-        case .string(let word) where common.contains { $0.rawValue == word }:
-            mode = PolicyMode(rawValue: word) ?? .disabled
+        case .string(let word) where common.contains(word): mode = PolicyMode(rawValue: word) ?? .disabled
         case .bool(false): mode = .disabled
         default:
             var nearest: String?
-            if case .string(let word) = value { nearest = NearestName.find(word, in: common.map(\.rawValue)) }
+            if case .string(let word) = value { nearest = NearestName.find(word, in: common) }
             faults.append(
                 ConfigurationFault(
                     path: place, message: "expected a mode for all policies or a mapping, not \(value.kindName)",
-                    allowed: common.map(\.rawValue), nearest: nearest))
+                    allowed: common, nearest: nearest))
             return
         }
-        fallback.mode = mode
-        deadline.mode = mode
-        retry.mode = mode
-        circuitBreaker.mode = mode
-        bulkhead.mode = mode
-        attemptTimeout.mode = mode
+        for kind in PolicyKind.allCases { self[kind].mode = mode }
         leaveUnconfigured()
     }
 
     /// After an edit that addresses everything: policies that were never configured and need to be stay switched off.
     mutating func leaveUnconfigured() {
-        if deadline.options == nil { deadline.mode = .disabled }
-        if bulkhead.options == nil { bulkhead.mode = .disabled }
-        if attemptTimeout.options == nil { attemptTimeout.mode = .disabled }
+        for kind in PolicyKind.allCases where !self[kind].isConfigured { self[kind].mode = .disabled }
     }
 
+    // MARK: - Checks
+
     /// Everything that keeps the configuration from being used, with paths that start with `place`.
+    ///
+    /// - Parameter place: Where the configuration stands in the whole tree.
     public func faults(at place: [String] = []) -> [ConfigurationFault] {
         var faults: [ConfigurationFault] = []
-        fallback.check(at: place + [PolicyKind.fallback.rawValue], &faults)
-        deadline.check(at: place + [PolicyKind.deadline.rawValue], &faults)
-        retry.check(at: place + [PolicyKind.retry.rawValue], &faults)
-        circuitBreaker.check(at: place + [PolicyKind.circuitBreaker.rawValue], &faults)
-        bulkhead.check(at: place + [PolicyKind.bulkhead.rawValue], &faults)
-        attemptTimeout.check(at: place + [PolicyKind.attemptTimeout.rawValue], &faults)
+        for kind in PolicyKind.allCases { self[kind].check(at: place + [kind.rawValue], &faults) }
         if deadline.mode == .enforced, attemptTimeout.mode == .enforced, let total = deadline.options?.limit,
             let attempt = attemptTimeout.options?.limit, attempt >= total
         {
@@ -98,18 +145,31 @@ public struct PipelineConfiguration: Sendable, Equatable {
                     path: place + [PolicyKind.attemptTimeout.rawValue],
                     message: "\(attempt) is not below the deadline of the whole call, \(total): it would never act"))
         }
+        if loadShedder.mode != .disabled, loadShedder.options?.limit == .adaptive, adaptiveLimit.mode == .disabled {
+            faults.append(
+                ConfigurationFault(
+                    path: place + [PolicyKind.loadShedder.rawValue, "limit"],
+                    message:
+                        "adaptive takes the limit of adaptive-limit, which is disabled: set it to shadow or enforced"))
+        }
         return faults
     }
+}
 
-    /// Mode and written options of each policy, in the order of the pipeline.
-    public var policies: [(kind: PolicyKind, mode: PolicyMode, configuration: ConfigurationMap)] {
-        [
-            (.fallback, fallback.mode, fallback.configuration),
-            (.deadline, deadline.mode, deadline.configuration),
-            (.retry, retry.mode, retry.configuration),
-            (.circuitBreaker, circuitBreaker.mode, circuitBreaker.configuration),
-            (.bulkhead, bulkhead.mode, bulkhead.configuration),
-            (.attemptTimeout, attemptTimeout.mode, attemptTimeout.configuration),
-        ]
+/// A setting of which nothing is known but that it can be edited, checked and printed.
+protocol EditableSetting: Sendable {
+    var mode: PolicyMode { get set }
+    /// Whether the policy has all that it needs to be switched on.
+    var isConfigured: Bool { get }
+    var configuration: ConfigurationMap { get }
+
+    mutating func apply(
+        _ value: ConfigurationValue, kind: PolicyKind, at place: [String], _ faults: inout [ConfigurationFault])
+    func check(at place: [String], _ faults: inout [ConfigurationFault])
+}
+
+extension PolicySetting: EditableSetting where Options: PolicyOptions {
+    var isConfigured: Bool {
+        options != nil
     }
 }

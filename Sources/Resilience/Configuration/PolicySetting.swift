@@ -9,6 +9,9 @@ protocol PolicyOptions: Sendable, Equatable {
     static var blank: Self { get }
     /// Keys without a sensible default: the policy can't be switched on before they are set.
     static var required: [String] { get }
+    /// Whether an edit that addresses all policies leaves this one alone until it was configured by itself: policies
+    /// that few callees need, though they have complete defaults.
+    static var isOptIn: Bool { get }
     /// What is wrong in the combination of fields that are fine each by itself; keys and messages.
     func contradictions() -> [(key: String, message: String)]
 }
@@ -16,15 +19,22 @@ protocol PolicyOptions: Sendable, Equatable {
 extension PolicyOptions {
     static var shorthand: String? { nil }
     static var required: [String] { [] }
+    static var isOptIn: Bool { false }
     func contradictions() -> [(key: String, message: String)] { [] }
 }
 
 /// One policy of a pipeline as it is configured: how far it may act, and with which options.
 public struct PolicySetting<Options: Sendable & Equatable>: Sendable, Equatable {
+    /// How far the policy may act.
     public var mode: PolicyMode
-    /// Nil while the policy was never configured and has no complete defaults (a bulkhead without a limit).
+    /// Nil while the policy was never configured and has no defaults to start with (a bulkhead without a limit).
     public var options: Options?
 
+    /// A setting; what is wrong with it shows when it is used.
+    ///
+    /// - Parameters:
+    ///   - mode: How far the policy may act.
+    ///   - options: Nil for a policy that was never configured.
     public init(mode: PolicyMode, options: Options?) {
         self.mode = mode
         self.options = options
@@ -34,7 +44,12 @@ public struct PolicySetting<Options: Sendable & Equatable>: Sendable, Equatable 
 extension PolicySetting where Options: PolicyOptions {
     /// Switched off, with the defaults where they are complete.
     static var initial: PolicySetting {
-        PolicySetting(mode: .disabled, options: Options.required.isEmpty ? Options.blank : nil)
+        PolicySetting(mode: .disabled, options: Options.required.isEmpty && !Options.isOptIn ? Options.blank : nil)
+    }
+
+    /// The defaults for a policy that is addressed by itself and has complete ones.
+    private mutating func takeDefaults() {
+        if options == nil, mode != .disabled, Options.required.isEmpty { options = Options.blank }
     }
 
     /// Applies one edit: a mode word, a shorthand scalar, or a mapping with an optional `mode`. Fields that the edit
@@ -43,6 +58,7 @@ extension PolicySetting where Options: PolicyOptions {
         _ value: ConfigurationValue, kind: PolicyKind, at place: [String], _ faults: inout [ConfigurationFault]
     ) {
         let modes = kind.modes.map(\.rawValue)
+        defer { takeDefaults() }
         switch value {
         case .string(let word) where PolicyMode(rawValue: word) != nil:
             setMode(value, kind: kind, at: place, &faults)

@@ -11,6 +11,12 @@ public enum Criticality: UInt8, Sendable, Hashable, Comparable, Codable, CaseIte
     /// Refusing it harms many users, or money: sign-in, payment.
     case criticalPlus
 
+    /// The next class below; the lowest is its own.
+    @inlinable
+    public var lowered: Criticality {
+        Criticality(rawValue: rawValue &- 1) ?? self
+    }
+
     public static func < (left: Criticality, right: Criticality) -> Bool {
         left.rawValue < right.rawValue
     }
@@ -24,15 +30,23 @@ public struct Cohort: Sendable, Hashable, Comparable, Codable {
     /// 0 (refused first) … 127.
     public let number: UInt8
 
+    /// The cohort that is refused last: what a call belongs to when nobody says otherwise.
+    public static let last = Cohort(127)
+
     /// The cohort of that number; only its lower seven bits count.
+    ///
+    /// - Parameter number: 0 … 127.
+    @inlinable
     public init(_ number: UInt8) {
         self.number = number & 127
     }
 
     /// The cohort of a user, the same in every process (FNV-1a over the UTF-8 bytes).
     ///
-    /// - Parameter epoch: Change it now and then (the hour of the day), so that it is not always the same users who
-    ///   are refused.
+    /// - Parameters:
+    ///   - user: What identifies the user.
+    ///   - epoch: Change it now and then (the hour of the day), so that it is not always the same users who are
+    ///     refused.
     public init(user: String, epoch: UInt64 = 0) {
         var hash: UInt64 = 0xCBF2_9CE4_8422_2325
         func mix(_ byte: UInt8) { hash = (hash ^ UInt64(byte)) &* 0x0000_0100_0000_01B3 }

@@ -6,7 +6,7 @@ extension PolicySetting where Options: PolicyOptions {
     ///
     /// - Throws: Everything that is wrong with it.
     static func checked(_ options: Options, _ mode: PolicyMode) throws(ConfigurationFaults) -> PolicySetting {
-        let common: [PolicyMode] = [.disabled, .shadow, .enforced]
+        let common = PolicyMode.common
         if !common.contains(mode) {
             let fault = ConfigurationFault(
                 path: ["mode"], message: "\(mode.rawValue) is a mode of circuit breakers only",

@@ -15,6 +15,10 @@ extension LoadShedder {
         }
 
         private(set) var options: LoadShedderOptions
+        /// The calls that are worked on at once.
+        private(set) var limit: Int
+        /// What an adaptive limit allows.
+        private var adaptiveLimit = 0
         private(set) var inFlight = 0
         private(set) var threshold = PriorityThreshold()
         private var queue: AdmissionQueue
@@ -27,8 +31,20 @@ extension LoadShedder {
 
         init(options: LoadShedderOptions) {
             self.options = options
+            limit = 0
             queue = AdmissionQueue(options.queue)
             interval = options.queue.interval.nanosecondsSaturated
+            updateLimit()
+        }
+
+        private mutating func updateLimit() {
+            limit = if case .fixed(let number) = options.limit { number } else { adaptiveLimit }
+        }
+
+        /// An adaptive limit has moved; it only counts where the options say so.
+        mutating func follow(_ number: Int) {
+            adaptiveLimit = number
+            updateLimit()
         }
 
         var queued: Int {
@@ -41,11 +57,11 @@ extension LoadShedder {
         ) -> Decision {
             if deadline <= now { return .refused(.deadlineTooShort) }
             if !threshold.admits(PriorityThreshold.level(criticality, cohort)) { return .refused(.shed) }
-            if inFlight < options.limit, queue.count == 0 {
+            if inFlight < limit, queue.count == 0 {
                 inFlight += 1
                 return .granted
             }
-            if options.limit == 0 { return .refused(.shed) }
+            if limit == 0 { return .refused(.shed) }
             nextID += 1
             switch queue.enter(nextID, criticality, deadline: deadline, at: now) {
             case .queued: return .waits(id: nextID, replaced: nil)
@@ -63,10 +79,10 @@ extension LoadShedder {
             _ criticality: Criticality, _ cohort: Cohort, deadline: Int64, at now: Int64
         ) -> Rejection.Reason? {
             inFlight += 1
-            if inFlight <= options.limit { overLimitSince = nil } else if overLimitSince == nil { overLimitSince = now }
+            if inFlight <= limit { overLimitSince = nil } else if overLimitSince == nil { overLimitSince = now }
             if deadline <= now { return .deadlineTooShort }
             if !threshold.admits(PriorityThreshold.level(criticality, cohort)) { return .shed }
-            if inFlight <= options.limit + options.queue.capacity { return nil }
+            if inFlight <= limit + options.queue.capacity { return nil }
             wasFull = true
             return .shed
         }
@@ -87,7 +103,7 @@ extension LoadShedder {
         /// Gives a place back.
         mutating func release(at now: Int64) {
             inFlight -= 1
-            if inFlight <= options.limit { overLimitSince = nil }
+            if inFlight <= limit { overLimitSince = nil }
         }
 
         /// The calls whose wait in the queue is over without a place.
@@ -97,7 +113,7 @@ extension LoadShedder {
 
         /// The next call that gets a place; expired ones must have been removed before.
         mutating func popAdmitted(at now: Int64) -> UInt64? {
-            guard inFlight < options.limit, queue.count > 0, let (id, _) = queue.next(at: now) else { return nil }
+            guard inFlight < limit, queue.count > 0, let (id, _) = queue.next(at: now) else { return nil }
             inFlight += 1
             return id
         }
@@ -125,6 +141,7 @@ extension LoadShedder {
         /// was given.
         mutating func configure(_ new: LoadShedderOptions) {
             options = new
+            updateLimit()
             queue.configure(new.queue)
             interval = new.queue.interval.nanosecondsSaturated
         }

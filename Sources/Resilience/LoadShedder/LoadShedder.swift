@@ -27,8 +27,9 @@ public final class LoadShedder: Sendable {
         var movedTo: Int?
     }
 
-    private enum Admission {
-        case admitted(holdsPlace: Bool, wouldRefuse: Rejection.Reason?)
+    /// The answer to a call that asks for a place.
+    enum Admission: Sendable, Equatable {
+        case admitted(holdsPlace: Bool)
         case refused(Rejection.Reason)
         case wait(UInt64)
     }
@@ -42,19 +43,52 @@ public final class LoadShedder: Sendable {
     /// A shedder with all places free.
     ///
     /// - Parameters:
+    ///   - options: The calls at once, and the queue before them.
+    ///   - adaptiveLimit: Where an `adaptive` limit comes from. It has to see the same calls: acquire from it inside,
+    ///     and give it their outcomes.
+    ///   - mode: How far the shedder may act.
     ///   - name: The name under which metrics are exported; nil exports none.
+    ///   - time: The clock that deadlines and waits are measured with.
     ///   - onEvent: Called outside of every lock, on the caller's thread; has to be quick.
     /// - Throws: Everything that is wrong with the options.
-    public init(
-        _ options: LoadShedderOptions, mode: PolicyMode = .enforced, name: String? = nil, time: TimeSource = .system,
-        onEvent: (@Sendable (LoadShedderEvent) -> Void)? = nil
+    public convenience init(
+        _ options: LoadShedderOptions, adaptiveLimit: AdaptiveLimit? = nil, mode: PolicyMode = .enforced,
+        name: String? = nil, time: TimeSource = .system, onEvent: (@Sendable (LoadShedderEvent) -> Void)? = nil
     ) throws(ConfigurationFaults) {
-        let setting = try PolicySetting<LoadShedderOptions>.checked(options, mode)
-        core = Mutex(Core(machine: StateMachine(options: options), setting: setting))
-        active = Atomic(mode != .disabled)
-        listener = PolicyListener(onEvent)
-        metrics = PolicyMetrics("load-shedder", name: name, reasons: [.shed, .queueTimeout, .deadlineTooShort])
+        if options.limit == .adaptive, adaptiveLimit == nil {
+            let fault = ConfigurationFault(path: ["limit"], message: "adaptive needs an adaptive limit to follow")
+            throw ConfigurationFaults([fault])
+        }
+        self.init(
+            setting: try .checked(options, mode), time: time, listener: PolicyListener(onEvent),
+            metrics: PolicyMetrics("load-shedder", name: name, reasons: [.shed, .queueTimeout, .deadlineTooShort]))
+        if let adaptiveLimit { follow(adaptiveLimit) }
+    }
+
+    /// A shedder with settings that were checked already.
+    init(
+        setting: PolicySetting<LoadShedderOptions>, time: TimeSource, listener: PolicyListener<LoadShedderEvent>,
+        metrics: PolicyMetrics? = nil
+    ) {
+        core = Mutex(Core(machine: StateMachine(options: setting.options ?? .blank), setting: setting))
+        active = Atomic(setting.mode != .disabled)
+        self.listener = listener
+        self.metrics = metrics
         self.time = time
+    }
+
+    /// Takes the limit over wherever the options say `adaptive`, from now on and whenever it moves.
+    func follow(_ adaptiveLimit: AdaptiveLimit) {
+        limitMoved(to: adaptiveLimit.follow { [weak self] in self?.limitMoved(to: $0) })
+    }
+
+    private func limitMoved(to limit: Int) {
+        let now = time.now().nanoseconds
+        perform(
+            core.withLock { core in
+                core.machine.follow(limit)
+                return settle(&core, at: now)
+            })
     }
 
     /// A place, given back when the permit is dropped.
@@ -88,24 +122,12 @@ public final class LoadShedder: Sendable {
         guard active.load(ordering: .relaxed) else { return Permit(self, holdsPlace: false) }
         let start = time.now()
         switch admit(criticality, cohort, deadline: deadline?.nanoseconds ?? .max, at: start.nanoseconds) {
-        case .admitted(let holdsPlace, let reason):
-            if let reason { report(reason, criticality, shadow: true) }
-            return Permit(self, holdsPlace: holdsPlace)
-        case .refused(let reason):
-            report(reason, criticality, shadow: false)
-            throw .rejected(Rejection(reason), last: nil)
+        case .admitted(let holdsPlace): return Permit(self, holdsPlace: holdsPlace)
+        case .refused(let reason): throw .rejected(Rejection(reason), last: nil)
         case .wait(let id):
-            switch await wait(id) {
-            case .granted:
-                let permit = Permit(self, holdsPlace: true)
-                if Task.isCancelled { throw .cancelled(last: nil) }
-                let waited = start.duration(to: time.now())
-                metrics?.waited(waited)
-                listener.report(.waited(waited, criticality))
-                return permit
-            case .refused(let reason):
-                report(reason, criticality, shadow: false)
-                throw .rejected(Rejection(reason), last: nil)
+            switch await wait(id, criticality, since: start) {
+            case .granted: return Permit(self, holdsPlace: true)
+            case .refused(let reason): throw .rejected(Rejection(reason), last: nil)
             case .cancelled: throw .cancelled(last: nil)
             }
         }
@@ -132,20 +154,22 @@ public final class LoadShedder: Sendable {
         return try result.getOperation()
     }
 
-    private func admit(_ criticality: Criticality, _ cohort: Cohort, deadline: Int64, at now: Int64) -> Admission {
-        let (admission, afterwards) = core.withLock { core -> (Admission, Afterwards) in
+    /// Asks for a place without waiting.
+    func admit(_ criticality: Criticality, _ cohort: Cohort, deadline: Int64, at now: Int64) -> Admission {
+        let (admission, wouldRefuse, afterwards) = core.withLock {
+            core -> (Admission, Rejection.Reason?, Afterwards) in
             switch core.setting.mode {
             case .shadow:
                 let reason = core.machine.observe(criticality, cohort, deadline: deadline, at: now)
-                return (.admitted(holdsPlace: true, wouldRefuse: reason), settle(&core, at: now))
+                return (.admitted(holdsPlace: true), reason, settle(&core, at: now))
             case .enforced: break
-            default: return (.admitted(holdsPlace: false, wouldRefuse: nil), Afterwards())
+            default: return (.admitted(holdsPlace: false), nil, Afterwards())
             }
             // What has expired must not fill the queue.
             var afterwards = core.machine.queued == 0 ? Afterwards() : settle(&core, at: now)
             let admission: Admission
             switch core.machine.acquire(criticality, cohort, deadline: deadline, at: now) {
-            case .granted: admission = .admitted(holdsPlace: true, wouldRefuse: nil)
+            case .granted: admission = .admitted(holdsPlace: true)
             case .refused(let reason): admission = .refused(reason)
             case .waits(let id, let replaced):
                 core.room.register(id)
@@ -158,14 +182,17 @@ public final class LoadShedder: Sendable {
             afterwards.wakeups += later.wakeups
             afterwards.staleAlarm = later.staleAlarm ?? afterwards.staleAlarm
             afterwards.movedTo = later.movedTo ?? afterwards.movedTo
-            return (admission, afterwards)
+            return (admission, nil, afterwards)
         }
         perform(afterwards)
+        if let wouldRefuse { report(wouldRefuse, criticality, shadow: true) }
+        if case .refused(let reason) = admission { report(reason, criticality, shadow: false) }
         return admission
     }
 
-    private func wait(_ id: UInt64) async -> Resolution {
-        await withTaskCancellationHandler {
+    /// Waits for the place of a call that was told to; every such call has to come here exactly once.
+    func wait(_ id: UInt64, _ criticality: Criticality, since start: MonotonicInstant) async -> Resolution {
+        let resolution = await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
                 let early = core.withLock { $0.room.suspend(id, continuation) }
                 if let early { continuation.resume(returning: early) }
@@ -176,9 +203,23 @@ public final class LoadShedder: Sendable {
             }
             wakeup?()
         }
+        switch resolution {
+        case .granted:
+            if Task.isCancelled {
+                release()
+                return .cancelled
+            }
+            let waited = start.duration(to: time.now())
+            metrics?.waited(waited)
+            listener.report(.waited(waited, criticality))
+        case .refused(let reason): report(reason, criticality, shadow: false)
+        case .cancelled: break
+        }
+        return resolution
     }
 
-    private func release() {
+    /// Gives a place back.
+    func release() {
         let now = time.now().nanoseconds
         perform(
             core.withLock { core in
@@ -234,17 +275,18 @@ public final class LoadShedder: Sendable {
     ///
     /// - Throws: Everything that is wrong with them; then nothing has changed.
     public func configure(_ options: LoadShedderOptions, mode: PolicyMode = .enforced) throws(ConfigurationFaults) {
-        take(try PolicySetting<LoadShedderOptions>.checked(options, mode))
+        apply(try PolicySetting<LoadShedderOptions>.checked(options, mode))
     }
 
     /// Takes an edit in the form of configuration files: a mode, a limit, or a mapping.
     ///
     /// - Throws: Everything that is wrong with it; then nothing has changed.
     public func configure(_ edit: ConfigurationValue) throws(ConfigurationFaults) {
-        take(try setting.edited(by: edit))
+        apply(try setting.edited(by: edit))
     }
 
-    private func take(_ setting: PolicySetting<LoadShedderOptions>) {
+    /// Takes settings that were checked already.
+    func apply(_ setting: PolicySetting<LoadShedderOptions>) {
         let now = time.now().nanoseconds
         let afterwards = core.withLock { core in
             core.setting = setting
@@ -268,15 +310,22 @@ public final class LoadShedder: Sendable {
 
     /// What the shedder knows about itself.
     public struct Status: Sendable, Equatable {
+        /// The calls that are worked on.
         public var inFlight: Int
+        /// The calls that are worked on at most.
+        public var limit: Int
+        /// The calls that wait for a place.
         public var queued: Int
         /// Calls of a lower level are refused: class of criticality times 128 plus cohort.
         public var threshold: Int
     }
 
+    /// The shedder now.
     public var status: Status {
         core.withLock {
-            Status(inFlight: $0.machine.inFlight, queued: $0.machine.queued, threshold: $0.machine.threshold.level)
+            Status(
+                inFlight: $0.machine.inFlight, limit: $0.machine.limit, queued: $0.machine.queued,
+                threshold: $0.machine.threshold.level)
         }
     }
 }

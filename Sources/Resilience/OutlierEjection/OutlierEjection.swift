@@ -35,18 +35,27 @@ public final class OutlierEjection<Endpoint: Hashable & Sendable>: Sendable {
     ///   - name: The name under which metrics are exported; nil exports none.
     ///   - onEvent: Called outside of every lock, on the caller's thread; has to be quick.
     /// - Throws: Everything that is wrong with the options.
-    public init(
+    public convenience init(
         _ endpoints: [Endpoint], options: OutlierEjectionOptions = OutlierEjectionOptions(),
         mode: PolicyMode = .enforced,
         name: String? = nil, time: TimeSource = .system,
         onEvent: (@Sendable (OutlierEjectionEvent<Endpoint>) -> Void)? = nil
     ) throws(ConfigurationFaults) {
-        let setting = try PolicySetting<OutlierEjectionOptions>.checked(options, mode)
-        var machine = StateMachine(options: options)
+        self.init(
+            endpoints, setting: try .checked(options, mode), name: name, time: time,
+            listener: PolicyListener(onEvent))
+    }
+
+    /// An ejection with settings that were checked already.
+    init(
+        _ endpoints: [Endpoint], setting: PolicySetting<OutlierEjectionOptions>, name: String?, time: TimeSource,
+        listener: PolicyListener<OutlierEjectionEvent<Endpoint>>
+    ) {
+        var machine = StateMachine(options: setting.options ?? .blank)
         machine.update(endpoints, at: time.now().nanoseconds)
         core = Mutex(Core(machine: machine, setting: setting))
         self.name = name
-        listener = PolicyListener(onEvent)
+        self.listener = listener
         self.time = time
     }
 
@@ -69,6 +78,14 @@ public final class OutlierEjection<Endpoint: Hashable & Sendable>: Sendable {
         }
         events.forEach(report)
         return endpoints
+    }
+
+    /// The endpoints that are left out now, in the order of the list.
+    public var ejected: [Endpoint] {
+        core.withLock { core in
+            let available = Set(core.machine.available)
+            return core.machine.endpoints.filter { !available.contains($0) }
+        }
     }
 
     /// A call to the endpoint begins.
@@ -99,17 +116,18 @@ public final class OutlierEjection<Endpoint: Hashable & Sendable>: Sendable {
     ///
     /// - Throws: Everything that is wrong with them; then nothing has changed.
     public func configure(_ options: OutlierEjectionOptions, mode: PolicyMode = .enforced) throws(ConfigurationFaults) {
-        take(try PolicySetting<OutlierEjectionOptions>.checked(options, mode))
+        apply(try PolicySetting<OutlierEjectionOptions>.checked(options, mode))
     }
 
     /// Takes an edit in the form of configuration files: a mode, or a mapping.
     ///
     /// - Throws: Everything that is wrong with it; then nothing has changed.
     public func configure(_ edit: ConfigurationValue) throws(ConfigurationFaults) {
-        take(try setting.edited(by: edit))
+        apply(try setting.edited(by: edit))
     }
 
-    private func take(_ setting: PolicySetting<OutlierEjectionOptions>) {
+    /// Takes settings that were checked already.
+    func apply(_ setting: PolicySetting<OutlierEjectionOptions>) {
         let now = time.now().nanoseconds
         let events = core.withLock { core in
             if let options = setting.options { core.machine.configure(options) }

@@ -38,6 +38,7 @@ public struct OutlierEjectionOptions: Sendable, Equatable {
 
 extension OutlierEjectionOptions: PolicyOptions {
     static var blank: OutlierEjectionOptions { OutlierEjectionOptions() }
+    static var isOptIn: Bool { true }
 
     static var fields: [ConfigurationField<OutlierEjectionOptions>] {
         [

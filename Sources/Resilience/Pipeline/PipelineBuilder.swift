@@ -9,18 +9,27 @@ public struct PipelineElement: Sendable {
 /// Makes a pipeline out of a block of options, one line per policy, from the outermost to the innermost.
 @resultBuilder
 public enum PipelineBuilder {
+    /// A fallback; what to answer comes with the call.
     public static func buildExpression(_ options: FallbackOptions) -> [PipelineElement] {
         [PipelineElement(kind: .fallback) { $0.fallback = PolicySetting(mode: .enforced, options: options) }]
     }
 
+    /// A limit of the whole call.
     public static func buildExpression(_ options: DeadlineOptions) -> [PipelineElement] {
         [PipelineElement(kind: .deadline) { $0.deadline = PolicySetting(mode: .enforced, options: options) }]
     }
 
+    /// A load shedder.
+    public static func buildExpression(_ options: LoadShedderOptions) -> [PipelineElement] {
+        [PipelineElement(kind: .loadShedder) { $0.loadShedder = PolicySetting(mode: .enforced, options: options) }]
+    }
+
+    /// A retry.
     public static func buildExpression(_ options: RetryOptions) -> [PipelineElement] {
         [PipelineElement(kind: .retry) { $0.retry = PolicySetting(mode: .enforced, options: options) }]
     }
 
+    /// A circuit breaker.
     public static func buildExpression(_ options: CircuitBreakerOptions) -> [PipelineElement] {
         [
             PipelineElement(kind: .circuitBreaker) {
@@ -29,10 +38,31 @@ public enum PipelineBuilder {
         ]
     }
 
+    /// An adaptive throttle.
+    public static func buildExpression(_ options: AdaptiveThrottleOptions) -> [PipelineElement] {
+        [
+            PipelineElement(kind: .adaptiveThrottle) {
+                $0.adaptiveThrottle = PolicySetting(mode: .enforced, options: options)
+            }
+        ]
+    }
+
+    /// A rate limiter.
+    public static func buildExpression(_ options: RateLimiterOptions) -> [PipelineElement] {
+        [PipelineElement(kind: .rateLimiter) { $0.rateLimiter = PolicySetting(mode: .enforced, options: options) }]
+    }
+
+    /// A bulkhead.
     public static func buildExpression(_ options: BulkheadOptions) -> [PipelineElement] {
         [PipelineElement(kind: .bulkhead) { $0.bulkhead = PolicySetting(mode: .enforced, options: options) }]
     }
 
+    /// An adaptive limit.
+    public static func buildExpression(_ options: AdaptiveLimitOptions) -> [PipelineElement] {
+        [PipelineElement(kind: .adaptiveLimit) { $0.adaptiveLimit = PolicySetting(mode: .enforced, options: options) }]
+    }
+
+    /// A limit of each attempt.
     public static func buildExpression(_ options: AttemptTimeoutOptions) -> [PipelineElement] {
         [
             PipelineElement(kind: .attemptTimeout) {
@@ -41,18 +71,31 @@ public enum PipelineBuilder {
         ]
     }
 
+    /// An outlier ejection; it may stand anywhere.
+    public static func buildExpression(_ options: OutlierEjectionOptions) -> [PipelineElement] {
+        [
+            PipelineElement(kind: .outlierEjection) {
+                $0.outlierEjection = PolicySetting(mode: .enforced, options: options)
+            }
+        ]
+    }
+
+    /// All lines of a block, in their order.
     public static func buildBlock(_ parts: [PipelineElement]...) -> [PipelineElement] {
         parts.flatMap { $0 }
     }
 
+    /// An `if` without `else`.
     public static func buildOptional(_ part: [PipelineElement]?) -> [PipelineElement] {
         part ?? []
     }
 
+    /// The first branch of an `if`.
     public static func buildEither(first part: [PipelineElement]) -> [PipelineElement] {
         part
     }
 
+    /// The other branch of an `if`.
     public static func buildEither(second part: [PipelineElement]) -> [PipelineElement] {
         part
     }
@@ -61,6 +104,7 @@ public enum PipelineBuilder {
 extension PipelineConfiguration {
     /// The configuration that a block describes, everything in it enforced.
     ///
+    /// - Parameter policies: The options of each policy, one line each.
     /// - Throws: Every policy that stands in a place where it would do harm, and everything that is wrong with the
     ///   options.
     public init(@PipelineBuilder _ policies: () -> [PipelineElement]) throws(ConfigurationFaults) {
@@ -74,13 +118,15 @@ extension PipelineConfiguration {
 
     /// What is wrong with an order of policies, with the reason why it matters.
     static func orderFaults(_ kinds: [PolicyKind]) -> [ConfigurationFault] {
-        let order = PolicyKind.allCases
-        func place(_ kind: PolicyKind) -> Int { order.firstIndex(of: kind) ?? order.count }
+        // It guards the endpoints that the operation picks from, wherever it is written.
+        let order = PolicyKind.allCases.filter { $0 != .outlierEjection }
+        func place(_ kind: PolicyKind) -> Int { order.firstIndex(of: kind) ?? -1 }
         var faults: [ConfigurationFault] = []
         for (index, kind) in kinds.enumerated() {
-            if kinds[..<index].contains(kind) {
+            let before = kinds[..<index]
+            if before.contains(kind) {
                 faults.append(ConfigurationFault(path: [kind.rawValue], message: kind.reasonAgainstTwo))
-            } else if let inner = kinds[..<index].first(where: { place($0) > place(kind) }) {
+            } else if kind != .outlierEjection, let inner = before.first(where: { place($0) > place(kind) }) {
                 faults.append(
                     ConfigurationFault(
                         path: [kind.rawValue],
@@ -105,11 +151,19 @@ extension PolicyKind {
         switch (self, inner) {
         case (.fallback, _): "inside it would hide failures from the policies around it"
         case (.deadline, _): "it bounds the whole call"
+        case (.loadShedder, _): "a call that is not worth its place must not cost anything"
         case (.retry, .circuitBreaker): "every attempt is evidence for the breaker"
-        case (.retry, .bulkhead): "a slot would be held while a retry waits"
+        case (.retry, .bulkhead), (.retry, .adaptiveLimit): "a slot would be held while a retry waits"
+        case (.retry, .adaptiveThrottle), (.retry, .rateLimiter): "every attempt is a call to the callee"
         case (.retry, .attemptTimeout): "the limit would be that of all attempts together; use a deadline for that"
-        case (.circuitBreaker, .bulkhead): "calls would wait for a slot only to be refused"
-        case (_, .attemptTimeout): "waiting for a slot has a limit of its own"
+        case (.circuitBreaker, .bulkhead), (.circuitBreaker, .adaptiveLimit), (.circuitBreaker, .rateLimiter):
+            "calls would wait for their turn only to be refused"
+        case (.circuitBreaker, .adaptiveThrottle): "calls that an open breaker refuses would count as unanswered"
+        case (.adaptiveThrottle, .rateLimiter), (.adaptiveThrottle, .bulkhead), (.adaptiveThrottle, .adaptiveLimit):
+            "calls would wait for their turn only to be refused"
+        case (.rateLimiter, .bulkhead), (.rateLimiter, .adaptiveLimit): "a slot would be held while a call waits"
+        case (.bulkhead, .adaptiveLimit): "a call in the bulkhead's queue would count as under way"
+        case (_, .attemptTimeout): "waiting in a queue has a limit of its own"
         default: "that is the order of the pipeline"
         }
     }
@@ -118,6 +172,11 @@ extension PolicyKind {
 extension ResiliencePipeline {
     /// A pipeline made of the policies of a block, from the outermost to the innermost.
     ///
+    /// - Parameters:
+    ///   - name: What the pipeline is called in metrics and events.
+    ///   - time: The clock that everything in it is measured with.
+    ///   - seed: Where jitter starts; the same seed gives the same waiting times.
+    ///   - policies: The options of each policy, one line each.
     /// - Throws: Every policy that stands in a place where it would do harm, and everything that is wrong with the
     ///   options.
     public convenience init(

@@ -63,16 +63,62 @@ extension ResiliencePipeline {
     private func state(of kind: PolicyKind) -> ConfigurationMap {
         switch kind {
         case .fallback, .deadline, .attemptTimeout: ConfigurationMap()
+        case .loadShedder: loadShedder.status.map
         case .retry:
             ConfigurationMap([
                 .init("budget-balance", retry.budget.balance(at: time.now()).map { .double($0) } ?? .null)
             ])
         case .circuitBreaker: circuitBreaker.status.map
+        case .adaptiveThrottle: adaptiveThrottle.status.map
+        case .rateLimiter: rateLimiter.status.map
         case .bulkhead:
             ConfigurationMap([
                 .init("in-flight", .int(bulkhead.status.inFlight)), .init("queued", .int(bulkhead.status.queued)),
             ])
+        case .adaptiveLimit: adaptiveLimit.status.map
+        case .outlierEjection:
+            ConfigurationMap([.init("ejected", .list(outlierEjection.ejected.map { .string($0) }))])
         }
+    }
+}
+
+extension LoadShedder.Status {
+    fileprivate var map: ConfigurationMap {
+        ConfigurationMap([
+            .init("in-flight", .int(inFlight)), .init("limit", .int(limit)), .init("queued", .int(queued)),
+            .init("threshold", .int(threshold)),
+        ])
+    }
+}
+
+extension AdaptiveThrottle.Status {
+    fileprivate var map: ConfigurationMap {
+        ConfigurationMap([
+            .init("requests", .int(requests)), .init("accepts", .int(accepts)),
+            .init("rejection-share", .double(rejectionShare)),
+        ])
+    }
+}
+
+extension RateLimiter.Status {
+    fileprivate var map: ConfigurationMap {
+        ConfigurationMap([.init("available", .int(available)), .init("waiting", .int(waiting))])
+    }
+}
+
+extension AdaptiveLimit.Status {
+    fileprivate var map: ConfigurationMap {
+        ConfigurationMap([
+            .init("in-flight", .int(inFlight)), .init("limit", .int(limit)), .init("queued", .int(queued)),
+            .init("probing", .bool(isProbing)), .init("baseline", baseline.text), .init("round-trip", roundTrip.text),
+        ])
+    }
+}
+
+extension Duration? {
+    /// As it would be written in a configuration.
+    fileprivate var text: ConfigurationValue {
+        map { .string(ConfigurationText.format($0)) } ?? .null
     }
 }
 
@@ -82,7 +128,7 @@ extension CircuitBreaker.Status {
             .init("state", .string(state.rawValue)), .init("calls", .int(calls)),
             .init("failure-rate", failureRate.map { .double($0) } ?? .null),
             .init("slow-call-rate", slowCallRate.map { .double($0) } ?? .null),
-            .init("open-for", openFor.map { .string(ConfigurationText.format($0)) } ?? .null),
+            .init("open-for", openFor.text),
         ])
     }
 }

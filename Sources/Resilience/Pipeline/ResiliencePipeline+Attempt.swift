@@ -40,6 +40,15 @@ extension ResiliencePipeline {
             return false
         }
 
+        /// What the retry has to know about it.
+        @inlinable
+        func failed(_ call: PipelineCall) -> Retry.Failed {
+            Retry.Failed(
+                attempt: call.context.attempt, retry: classification.retry, retryAfter: classification.retryAfter,
+                isLocal: !wasRun, idempotency: call.context.idempotency, deadline: call.context.deadline,
+                previousDelay: call.delay)
+        }
+
         @inlinable
         var outcome: CallOutcome {
             switch result {
@@ -64,64 +73,46 @@ extension ResiliencePipeline {
         }
     }
 
-    /// Breaker, bulkhead, attempt timeout and the operation.
-    @inlinable @inline(__always)
+    /// An attempt that did not simply succeed: it was refused, has to wait, or has failed.
+    @inlinable @inline(never)
     func attempt<Success: Sendable, Failure: Error>(
-        _ context: CallContext, at now: MonotonicInstant, _ classifier: Classifier<Success, Failure>,
+        _ call: PipelineCall, _ passage: Passage, _ step: Step, _ classifier: Classifier<Success, Failure>,
         _ operation: @Sendable (CallContext) async throws(Failure) -> Success
     ) async -> Attempt<Success, Failure> {
-        if Task.isCancelled { return .cancelled(at: now) }
-        if let deadline = context.deadline, now >= deadline { return .refused(deadlineRejection(), at: now) }
-        var ticket = CircuitBreaker.Ticket.none
-        if circuitBreaker.isActive {
-            switch circuitBreaker.admit(at: now) {
-            case .admitted(let admitted): ticket = admitted
-            case .refused(let rejection): return .refused(rejection, at: now)
-            }
+        switch step {
+        case .admitted:
+            let (result, isExpired) = await runOperation(call, passage, operation)
+            return conclude(result, isExpired: isExpired, classifier.classify(result), passage)
+        case .refused(let rejection): return .refused(rejection, at: passage.now)
+        // Whoever waited has been settled before.
+        case .cancelled, .wait: return .cancelled(at: passage.now)
         }
-        var slot = Bulkhead.Slot.none
-        var start = now
-        if bulkhead.isActive {
-            switch await enterBulkhead(at: now, deadline: context.deadline) {
-            case .admitted(let taken, let entered):
-                slot = taken
-                start = entered
-            case .refused(let rejection, let end):
-                circuitBreaker.abandon(ticket)
-                return .refused(rejection, at: end)
-            case .cancelled(let end):
-                circuitBreaker.abandon(ticket)
-                return .cancelled(at: end)
-            }
-        }
-        let limit = attemptLimit(deadline: context.deadline, at: start)
-        let (result, isExpired) = await runOperation(context, from: start, limit: limit, operation)
-        let end = time.now()
-        if slot == .taken { bulkhead.release() }
-        let attempt = judge(result, isExpired: isExpired, limit: limit, context, classifier, end: end)
-        let duration = max(0, end.nanoseconds &- start.nanoseconds)
-        if ticket.isAdmitted {
-            circuitBreaker.record(
-                ticket, attempt.classification.verdict, duration: duration,
-                retryAfter: attempt.classification.retryAfter,
-                at: end)
-        }
-        attemptTimeout.watch(duration: duration)
+    }
+
+    /// What the result of an attempt that was run means, for everybody who has to know.
+    ///
+    /// - Parameter classification: What it means by itself.
+    @inlinable @inline(never)
+    func conclude<Success: Sendable, Failure: Error>(
+        _ result: Result<Success, Failure>, isExpired: Bool, _ classification: Classification, _ passage: Passage
+    ) -> Attempt<Success, Failure> {
+        let attempt = judge(result, isExpired: isExpired, classification, passage)
+        leave(
+            passage, attempt.classification.verdict, retryAfter: attempt.classification.retryAfter,
+            isTimeout: attempt.outcome == .timeout, at: attempt.end)
         return attempt
     }
 
-    /// What the result of an attempt that was run means.
     @inlinable @inline(__always)
     func judge<Success: Sendable, Failure: Error>(
-        _ result: Result<Success, Failure>, isExpired: Bool, limit: Int64, _ context: CallContext,
-        _ classifier: Classifier<Success, Failure>, end: MonotonicInstant
+        _ result: Result<Success, Failure>, isExpired: Bool, _ classification: Classification, _ passage: Passage
     ) -> Attempt<Success, Failure> {
+        let end = time.now()
         switch result {
-        case .success(let value):
-            return Attempt(.success(value), classifier.classify(result), wasRun: true, end: end)
+        case .success(let value): return Attempt(.success(value), classification, wasRun: true, end: end)
         case .failure(let error):
             if isExpired {
-                let timeout = timeout(limit: limit, context, end: end)
+                let timeout = timeout(limit: passage.limit)
                 // Only the attempt's own limit is worth another attempt: after the total one nobody waits.
                 let rule = timeout.scope == .attempt ? Classification.RetryRule.whenIdempotent : .never
                 return Attempt(
@@ -130,117 +121,49 @@ extension ResiliencePipeline {
             }
             // An error under cancellation says nothing about the callee, whatever it looks like.
             if Task.isCancelled { return .cancelled(wasRun: true, last: error, at: end) }
-            return Attempt(.failure(.operation(error)), classifier.classify(result), wasRun: true, end: end)
+            return Attempt(.failure(.operation(error)), classification, wasRun: true, end: end)
         }
     }
 
-    /// A bulkhead's answer, after the wait if there was one.
-    @usableFromInline
-    enum Entry: Sendable {
-        case admitted(Bulkhead.Slot, at: MonotonicInstant)
-        case refused(Rejection, at: MonotonicInstant)
-        case cancelled(at: MonotonicInstant)
-    }
-
-    @inlinable @inline(__always)
-    func enterBulkhead(at now: MonotonicInstant, deadline: MonotonicInstant?) async -> Entry {
-        switch bulkhead.admit() {
-        case .admitted(let slot): return .admitted(slot, at: now)
-        case .refused(let rejection): return .refused(rejection, at: now)
-        case .wait(let id, let longest): return await waitForBulkhead(id, longest, at: now, deadline: deadline)
-        }
-    }
-
-    @usableFromInline
-    func waitForBulkhead(
-        _ id: UInt64, _ longest: Int64, at now: MonotonicInstant, deadline: MonotonicInstant?
-    ) async -> Entry {
-        let latest = MonotonicInstant(nanoseconds: now.nanoseconds.addingSaturated(longest))
-        let result = await bulkhead.wait(id, since: now, until: min(latest, deadline ?? latest))
-        let end = time.now()
-        switch result {
-        case .admitted: return .admitted(.taken, at: end)
-        case .refused(let rejection): return .refused(rejection, at: end)
-        case .cancelled: return .cancelled(at: end)
-        }
-    }
-
-    /// The time that an attempt has, in nanoseconds: its own limit or what is left until the deadline. `.max` when
-    /// unlimited.
-    @usableFromInline
-    func attemptLimit(deadline: MonotonicInstant?, at start: MonotonicInstant) -> Int64 {
-        let limit = attemptTimeout.enforcedLimit
-        guard let deadline else { return limit }
-        return min(limit, max(0, deadline.nanoseconds.subtractingSaturated(start.nanoseconds)))
-    }
-
-    /// Which limit it was that passed.
-    @usableFromInline
-    func timeout(limit: Int64, _ context: CallContext, end: MonotonicInstant) -> Timeout {
-        attemptTimeout.reportTimeout(limit: limit)
-        let isTotal = attemptTimeout.enforcedLimit > limit
-        return Timeout(isTotal ? .total : .attempt, limit: .nanoseconds(limit))
-    }
-
-    @usableFromInline
-    func deadlineRejection() -> Rejection {
-        telemetry.report(.rejected(.deadlineTooShort))
-        return Rejection(.deadlineTooShort)
-    }
-
-    /// Runs the operation, at most for `limit` nanoseconds.
+    /// Runs the operation, at most for the time that the attempt has.
     ///
     /// - Returns: Its result, and whether the time limit had passed before it came.
     @inlinable @inline(__always)
     func runOperation<Success: Sendable, Failure: Error>(
-        _ context: CallContext, from start: MonotonicInstant, limit: Int64,
+        _ call: PipelineCall, _ passage: Passage,
         _ operation: @Sendable (CallContext) async throws(Failure) -> Success
     ) async -> (Result<Success, Failure>, isExpired: Bool) {
-        if limit == .max {
+        if passage.limit == .max, !call.bindsContext {
             do throws(Failure) {
-                return (.success(try await operation(context)), false)
+                return (.success(try await operation(call.context)), false)
             } catch {
                 return (.failure(error), false)
             }
         }
-        return await runLimited(
-            context, until: MonotonicInstant(nanoseconds: start.nanoseconds.addingSaturated(limit)), operation)
+        return await runBound(call, passage, operation)
     }
 
-    @inlinable
-    func runLimited<Success: Sendable, Failure: Error>(
-        _ context: CallContext, until deadline: MonotonicInstant,
+    /// Runs the operation under a time limit, with its context bound for the calls that it makes, or both.
+    @inlinable @inline(never)
+    func runBound<Success: Sendable, Failure: Error>(
+        _ call: PipelineCall, _ passage: Passage,
         _ operation: @Sendable (CallContext) async throws(Failure) -> Success
     ) async -> (Result<Success, Failure>, isExpired: Bool) {
-        // Safe because this function always waits for the task that uses the closure.
-        await withoutActuallyEscaping(operation) { operation in
-            let race = AttemptTimeout.Race()
-            // A task of its own, because only it must be cancelled when the time is up. It starts on this thread at
-            // once: an operation that returns without waiting needs no timer and no other thread.
-            let task = Task.immediate { () -> Result<Success, Failure> in
-                defer { race.finish() }
-                do throws(Failure) {
-                    return .success(try await operation(context))
-                } catch {
-                    return .failure(error)
-                }
-            }
-            if race.isFinished { return (await task.value, false) }
-            let alarm = race.arm(task, at: deadline, on: time)
-            let result = await withTaskCancellationHandler {
-                await task.value
-            } onCancel: {
-                task.cancel()
-            }
-            alarm.cancel()
-            return (result, race.isExpired)
-        }
+        if passage.limit == .max { return (await bound(call.context, operation), false) }
+        let deadline = MonotonicInstant(nanoseconds: passage.now.nanoseconds.addingSaturated(passage.limit))
+        return await runLimited(call.context, bindsContext: call.bindsContext, until: deadline, operation)
     }
-}
 
-extension RetryBudget {
-    @usableFromInline
-    func giveBack() {
-        refund()
+    @inlinable @inline(__always)
+    func bound<Success: Sendable, Failure: Error>(
+        _ context: CallContext, _ operation: @Sendable (CallContext) async throws(Failure) -> Success
+    ) async -> Result<Success, Failure> {
+        await CallContext.$current.withValue(context) {
+            do throws(Failure) {
+                return .success(try await operation(context))
+            } catch {
+                return .failure(error)
+            }
+        }
     }
 }

@@ -3,40 +3,55 @@
 extension ResiliencePipeline {
     /// Runs an operation under the policies.
     ///
+    /// What is left out is taken over from `CallContext.current`, and while the operation runs it finds there what it
+    /// has to hand on: calls made inside it have the earlier deadline and the same criticality.
+    ///
     /// - Parameters:
     ///   - idempotency: Whether the operation may be repeated; `.unsafe` calls are only retried when the callee
-    ///   certainly did not start.
+    ///     certainly did not start.
     ///   - deadline: When nobody waits any more. The earlier one of this and `CallContext.current`'s counts.
+    ///   - criticality: How much is lost when the call is refused; `critical` when nobody says anything.
+    ///   - cohort: Which part of its class goes first when some of it has to be refused.
     ///   - classifier: What results mean; by default every error but a cancellation is a failure.
     ///   - operation: Run once per attempt, with the attempt's number and deadline. It has to end soon after its task
-    ///   is cancelled.
+    ///     is cancelled.
     /// - Returns: The operation's result. A value that the classifier calls a failure is returned when there is no
     ///   further attempt.
     /// - Throws: Why there is no result.
     @inlinable
     public func execute<Success: Sendable, Failure: Error>(
-        idempotency: Idempotency = .unsafe, deadline: MonotonicInstant? = nil,
-        classifier: Classifier<Success, Failure> = .default,
+        idempotency: Idempotency = .unsafe, deadline: MonotonicInstant? = nil, criticality: Criticality? = nil,
+        cohort: Cohort? = nil, classifier: Classifier<Success, Failure> = .default,
         operation: @Sendable (CallContext) async throws(Failure) -> Success
     ) async throws(ResilienceError<Failure>) -> Success {
-        try await run(callContext(idempotency, deadline), classifier, operation).get()
+        let request = CallRequest(
+            idempotency: idempotency, deadline: deadline, criticality: criticality, cohort: cohort)
+        return try await run(request, classifier, operation).get()
     }
 
     /// Runs an operation under the policies, with an answer for the case that it fails.
     ///
     /// - Parameters:
-    ///   - fallback: Asked when the call failed and the pipeline's fallback is enforced, but not when the caller gave
-    ///   up. Nil means
-    ///     that there is no answer to this failure: the error is thrown.
+    ///   - idempotency: Whether the operation may be repeated.
+    ///   - deadline: When nobody waits any more. The earlier one of this and `CallContext.current`'s counts.
+    ///   - criticality: How much is lost when the call is refused; `critical` when nobody says anything.
+    ///   - cohort: Which part of its class goes first when some of it has to be refused.
+    ///   - classifier: What results mean; by default every error but a cancellation is a failure.
+    ///   - answer: Asked when the call failed and the pipeline's fallback is enforced, but not when the caller gave
+    ///     up. Nil means that there is no answer to this failure: the error is thrown.
+    ///   - operation: Run once per attempt.
     /// - Returns: The operation's result or the fallback's answer.
+    /// - Throws: Why there is no result.
     @inlinable
     public func execute<Success: Sendable, Failure: Error>(
-        idempotency: Idempotency = .unsafe, deadline: MonotonicInstant? = nil,
-        classifier: Classifier<Success, Failure> = .default,
+        idempotency: Idempotency = .unsafe, deadline: MonotonicInstant? = nil, criticality: Criticality? = nil,
+        cohort: Cohort? = nil, classifier: Classifier<Success, Failure> = .default,
         fallback answer: @Sendable (ResilienceError<Failure>) async -> Success?,
         operation: @Sendable (CallContext) async throws(Failure) -> Success
     ) async throws(ResilienceError<Failure>) -> Success {
-        switch await run(callContext(idempotency, deadline), classifier, operation) {
+        let request = CallRequest(
+            idempotency: idempotency, deadline: deadline, criticality: criticality, cohort: cohort)
+        switch await run(request, classifier, operation) {
         case .success(let value): return value
         case .failure(let error):
             var isCancelled = false
@@ -48,67 +63,78 @@ extension ResiliencePipeline {
         }
     }
 
-    @inlinable @inline(__always)
-    func callContext(_ idempotency: Idempotency, _ deadline: MonotonicInstant?) -> CallContext {
-        var earliest = deadline
-        if let outer = CallContext.current?.deadline { earliest = min(outer, earliest ?? outer) }
-        return CallContext(deadline: earliest, attempt: 0, idempotency: idempotency)
-    }
-
-    /// The whole call but the fallback. One flat loop instead of nested closures: with everything in sight the compiler
-    /// keeps the call on the stack.
+    /// The whole call but the fallback: a first attempt that is admitted at once and succeeds goes straight through;
+    /// everything else is a matter of functions that stay out of its way.
     @inlinable @inline(__always)
     func run<Success: Sendable, Failure: Error>(
-        _ initial: CallContext, _ classifier: Classifier<Success, Failure>,
+        _ request: CallRequest, _ classifier: Classifier<Success, Failure>,
         _ operation: @Sendable (CallContext) async throws(Failure) -> Success
     ) async -> Result<Success, ResilienceError<Failure>> {
-        var context = initial
-        let start = time.now()
-        var now = start
-        var attempts = 0
+        var call = PipelineCall(request)
+        var passage = Passage()
+        let step = begin(&call, &passage)
+        guard step.isAdmitted else { return await runSlowly(call, passage, step, classifier, operation) }
+        let (result, isExpired) = await runOperation(call, passage, operation)
+        let classification = classifier.classify(result)
+        if case .success(let value) = result, !classification.verdict.isFailure {
+            endQuickly(call, passage, classification.verdict)
+            return .success(value)
+        }
+        let attempt = conclude(result, isExpired: isExpired, classification, passage)
+        return await goOn(call, after: attempt, classifier, operation)
+    }
+
+    /// A call that was refused or has to wait.
+    @inlinable @inline(never)
+    func runSlowly<Success: Sendable, Failure: Error>(
+        _ initial: PipelineCall, _ first: Passage, _ step: Step, _ classifier: Classifier<Success, Failure>,
+        _ operation: @Sendable (CallContext) async throws(Failure) -> Success
+    ) async -> Result<Success, ResilienceError<Failure>> {
+        var call = initial
+        var passage = first
+        var step = step
+        if step.isWaiting { step = await settle(step, &call, &passage) }
+        let attempt = await attempt(call, passage, step, classifier, operation)
+        return await goOn(call, after: attempt, classifier, operation)
+    }
+
+    /// From the first attempt's end to that of the call.
+    @inlinable @inline(never)
+    func goOn<Success: Sendable, Failure: Error>(
+        _ initial: PipelineCall, after first: Attempt<Success, Failure>, _ classifier: Classifier<Success, Failure>,
+        _ operation: @Sendable (CallContext) async throws(Failure) -> Success
+    ) async -> Result<Success, ResilienceError<Failure>> {
+        var call = initial
+        var attempt = first
         var lastFailure: Failure?
         var lastValue: Success?
-        var delay: Int64 = 0
-        let isRetrying = retry.isActive
-        if isRetrying { retry.begin(at: now) }
-        let isWatched = deadline.isActive
-        if isWatched { context.deadline = deadline.deadline(outer: context.deadline, start: start) }
         while true {
-            context.attempt += 1
-            let attempt = await self.attempt(context, at: now, classifier, operation)
-            now = attempt.end
-            if attempt.wasRun { attempts += 1 }
-            if case .success(let value) = attempt.result {
+            if attempt.wasRun { call.attempts += 1 }
+            switch attempt.result {
+            case .success(let value):
                 if !attempt.classification.verdict.isFailure {
-                    if isWatched { deadline.watch(duration: now.nanoseconds - start.nanoseconds) }
-                    telemetry.finish(.success, attempts: attempts, duration: now.nanoseconds - start.nanoseconds)
+                    end(call, .success, at: attempt.end)
                     return .success(value)
                 }
                 lastValue = value
+            case .failure(.operation(let error)): lastFailure = error
+            case .failure: break
             }
-            if case .failure(.operation(let error)) = attempt.result { lastFailure = error }
-            if isRetrying, attempt.isRetryable {
-                let failed = Retry.Failed(
-                    attempt: context.attempt, retry: attempt.classification.retry,
-                    retryAfter: attempt.classification.retryAfter, isLocal: !attempt.wasRun,
-                    idempotency: context.idempotency,
-                    deadline: context.deadline, previousDelay: delay)
-                if case .retry(let after) = retry.decide(failed, at: now) {
-                    delay = after
-                    if await pause(after, from: now) {
-                        now = time.now()
-                        continue
-                    }
-                    retry.budget.giveBack()
-                    telemetry.finish(
-                        .cancelled, attempts: attempts, duration: time.now().nanoseconds - start.nanoseconds)
-                    return .failure(.cancelled(last: lastFailure))
-                }
+            guard attempt.isRetryable, case .retry(let delay) = decide(attempt.failed(call), call, at: attempt.end)
+            else {
+                end(call, attempt.outcome, at: attempt.end)
+                return attempt.final(lastFailure: lastFailure, lastValue: lastValue)
             }
-            if isWatched { deadline.watch(duration: now.nanoseconds - start.nanoseconds) }
-            let result = attempt.final(lastFailure: lastFailure, lastValue: lastValue)
-            telemetry.finish(attempt.outcome, attempts: attempts, duration: now.nanoseconds - start.nanoseconds)
-            return result
+            call.delay = delay
+            guard await pause(delay, from: attempt.end) else {
+                retry.budget.giveBack()
+                end(call, .cancelled, at: time.now())
+                return .failure(.cancelled(last: lastFailure))
+            }
+            var passage = Passage()
+            var step = openAgain(&call, &passage)
+            if step.isWaiting { step = await settle(step, &call, &passage) }
+            attempt = await self.attempt(call, passage, step, classifier, operation)
         }
     }
 
@@ -124,5 +150,12 @@ extension ResiliencePipeline {
         } catch {
             return false
         }
+    }
+}
+
+extension RetryBudget {
+    @usableFromInline
+    func giveBack() {
+        refund()
     }
 }

@@ -4,27 +4,46 @@ internal import Synchronization
 
 /// All policies between a caller and a callee, under one name (`post -> comment`).
 ///
-/// The shape is fixed, from the outermost to the innermost policy: fallback, deadline, retry, circuit breaker,
-/// bulkhead, attempt timeout. So every attempt is evidence for the breaker, no slot is held while a retry waits, and
-/// queueing has its own limit. What each policy does is configuration, and changes while calls are under way: the next
-/// attempt sees it, and state (the breaker's window, the bulkhead's slots, the budget) stays.
+/// The shape is fixed, from the outermost to the innermost policy: fallback, deadline, load shedder, retry, circuit
+/// breaker, adaptive throttle, rate limiter, bulkhead, adaptive limit, attempt timeout. So every attempt is evidence
+/// for the breaker, no slot is held while a retry waits, and queueing has its own limit. Outlier ejection stands
+/// beside them: whoever picks the endpoint of an attempt asks it. What each policy does is configuration, and changes
+/// while calls are under way: the next attempt sees it, and state (the breaker's window, the bulkhead's slots, the
+/// budget) stays.
 public final class ResiliencePipeline: Sendable {
+    /// What the pipeline is called in metrics, events and configuration.
     public let name: String
     @usableFromInline let time: TimeSource
+    /// The policies that are switched on; what they are told in particular, each knows itself.
+    let active: Atomic<UInt32>
     @usableFromInline let fallback: Fallback
     @usableFromInline let deadline: Deadline
+    /// For code that can't be a closure, and for its status.
+    public let loadShedder: LoadShedder
     @usableFromInline let retry: Retry
     /// For code that can't be a closure: `circuitBreaker.acquire()`.
     public let circuitBreaker: CircuitBreaker
+    /// For code that can't be a closure, and for its status.
+    public let adaptiveThrottle: AdaptiveThrottle
+    /// For code that can't be a closure, and for its status.
+    public let rateLimiter: RateLimiter
+    /// For its status.
     public let bulkhead: Bulkhead
+    /// For code that can't be a closure, and for its status.
+    public let adaptiveLimit: AdaptiveLimit
     @usableFromInline let attemptTimeout: AttemptTimeout
+    /// For whoever picks the endpoint of an attempt: tell it which there are, pick from `available`, and hand the
+    /// result to `end`.
+    public let outlierEjection: OutlierEjection<String>
     @usableFromInline let telemetry: PipelineTelemetry
     private let current: Mutex<(configuration: PipelineConfiguration, version: Int)>
 
     /// A pipeline by itself; most come from a `ResilienceRegistry`.
     ///
     /// - Parameters:
+    ///   - name: What the pipeline is called in metrics and events.
     ///   - configuration: Everything is disabled by default.
+    ///   - time: The clock that everything in it is measured with.
     ///   - seed: Where jitter starts; the same seed gives the same waiting times.
     /// - Throws: Everything that is wrong with the configuration.
     public convenience init(
@@ -44,18 +63,32 @@ public final class ResiliencePipeline: Sendable {
         var seeds = SplitMix64(seed: seed)
         fallback = Fallback(mode: configuration.fallback.mode, listener: telemetry.listener { .fallback($0) })
         deadline = Deadline(setting: configuration.deadline, listener: telemetry.listener { .deadline($0) })
+        loadShedder = LoadShedder(
+            setting: configuration.loadShedder, time: time, listener: telemetry.listener { .loadShedder($0) })
         retry = Retry(
             checked: configuration.retry.options ?? .blank, mode: configuration.retry.mode, seed: seeds.next(),
             listener: telemetry.listener { .retry($0) })
         circuitBreaker = CircuitBreaker(
             checked: configuration.circuitBreaker.options ?? .blank, mode: configuration.circuitBreaker.mode,
-            time: time,
-            seed: seeds.next(), listener: telemetry.listener { .circuitBreaker($0) })
+            time: time, seed: seeds.next(), listener: telemetry.listener { .circuitBreaker($0) })
+        adaptiveThrottle = AdaptiveThrottle(
+            setting: configuration.adaptiveThrottle, time: time, seed: seeds.next(),
+            listener: telemetry.listener { .adaptiveThrottle($0) })
+        rateLimiter = RateLimiter(
+            setting: configuration.rateLimiter, time: time, listener: telemetry.listener { .rateLimiter($0) })
         bulkhead = Bulkhead(
             setting: configuration.bulkhead, time: time, listener: telemetry.listener { .bulkhead($0) })
+        adaptiveLimit = AdaptiveLimit(
+            setting: configuration.adaptiveLimit, time: time, seed: seeds.next(),
+            listener: telemetry.listener { .adaptiveLimit($0) })
         attemptTimeout = AttemptTimeout(
             setting: configuration.attemptTimeout, listener: telemetry.listener { .attemptTimeout($0) })
+        outlierEjection = OutlierEjection(
+            [], setting: configuration.outlierEjection, name: nil, time: time,
+            listener: telemetry.listener { .outlierEjection($0) })
+        active = Atomic(configuration.mask.rawValue)
         current = Mutex((configuration, 1))
+        loadShedder.follow(adaptiveLimit)
     }
 
     /// The settings now.
@@ -65,6 +98,7 @@ public final class ResiliencePipeline: Sendable {
 
     /// Takes new settings and keeps all state. Calls under way see them from their next attempt.
     ///
+    /// - Parameter configuration: The settings of all policies.
     /// - Throws: Everything that is wrong with them; then nothing has changed.
     public func apply(_ configuration: PipelineConfiguration) throws(ConfigurationFaults) {
         let faults = configuration.faults(at: [name])
@@ -74,20 +108,33 @@ public final class ResiliencePipeline: Sendable {
 
     func apply(checked configuration: PipelineConfiguration) {
         // Under the lock, so that two changes at once don't end up half and half.
-        let version = current.withLock { current -> Int? in
-            if current.configuration == configuration { return nil }
+        let change = current.withLock { current -> (old: PipelineConfiguration, version: Int)? in
+            let old = current.configuration
+            if old == configuration { return nil }
             current.configuration = configuration
             current.version += 1
-            fallback.apply(mode: configuration.fallback.mode)
-            deadline.apply(configuration.deadline)
-            retry.apply(mode: configuration.retry.mode, options: configuration.retry.options ?? .blank)
-            circuitBreaker.apply(
-                mode: configuration.circuitBreaker.mode, options: configuration.circuitBreaker.options ?? .blank)
-            bulkhead.apply(configuration.bulkhead)
-            attemptTimeout.apply(configuration.attemptTimeout)
-            return current.version
+            hand(configuration, insteadOf: old)
+            active.store(configuration.mask.rawValue, ordering: .releasing)
+            return (old, current.version)
         }
-        if let version { telemetry.report(.configured(version: version)) }
+        if let change { telemetry.report(.configured(version: change.version)) }
+    }
+
+    /// Hands each policy the settings that are new to it.
+    private func hand(_ new: PipelineConfiguration, insteadOf old: PipelineConfiguration) {
+        if new.fallback != old.fallback { fallback.apply(mode: new.fallback.mode) }
+        if new.deadline != old.deadline { deadline.apply(new.deadline) }
+        if new.loadShedder != old.loadShedder { loadShedder.apply(new.loadShedder) }
+        if new.retry != old.retry { retry.apply(mode: new.retry.mode, options: new.retry.options ?? .blank) }
+        if new.circuitBreaker != old.circuitBreaker {
+            circuitBreaker.apply(mode: new.circuitBreaker.mode, options: new.circuitBreaker.options ?? .blank)
+        }
+        if new.adaptiveThrottle != old.adaptiveThrottle { adaptiveThrottle.apply(new.adaptiveThrottle) }
+        if new.rateLimiter != old.rateLimiter { rateLimiter.apply(new.rateLimiter) }
+        if new.bulkhead != old.bulkhead { bulkhead.apply(new.bulkhead) }
+        if new.adaptiveLimit != old.adaptiveLimit { adaptiveLimit.apply(new.adaptiveLimit) }
+        if new.attemptTimeout != old.attemptTimeout { attemptTimeout.apply(new.attemptTimeout) }
+        if new.outlierEjection != old.outlierEjection { outlierEjection.apply(new.outlierEjection) }
     }
 
     /// What the pipeline has counted.

@@ -31,9 +31,11 @@ public final class RateLimiter: Sendable {
         }
     }
 
-    private enum Admission {
+    /// The answer to a call that asks to be let through.
+    enum Admission: Sendable, Equatable {
         case admitted(wouldRefuse: Rejection.Reason?)
         case refused(Rejection)
+        /// The call stands in line and has to `wait`.
         case wait(UInt64)
     }
 
@@ -49,15 +51,24 @@ public final class RateLimiter: Sendable {
     ///   - name: The name under which metrics are exported; nil exports none.
     ///   - onEvent: Called outside of every lock, on the caller's thread; has to be quick.
     /// - Throws: Everything that is wrong with the options.
-    public init(
+    public convenience init(
         _ options: RateLimiterOptions, mode: PolicyMode = .enforced, name: String? = nil, time: TimeSource = .system,
         onEvent: (@Sendable (RateLimiterEvent) -> Void)? = nil
     ) throws(ConfigurationFaults) {
-        let setting = try PolicySetting<RateLimiterOptions>.checked(options, mode)
-        core = Mutex(Core(machine: StateMachine(options: options), setting: setting))
-        active = Atomic(mode != .disabled)
-        listener = PolicyListener(onEvent)
-        metrics = PolicyMetrics("rate-limiter", name: name, reasons: [.rateLimited, .deadlineTooShort])
+        self.init(
+            setting: try .checked(options, mode), time: time, listener: PolicyListener(onEvent),
+            metrics: PolicyMetrics("rate-limiter", name: name, reasons: [.rateLimited, .deadlineTooShort]))
+    }
+
+    /// A limiter with settings that were checked already.
+    init(
+        setting: PolicySetting<RateLimiterOptions>, time: TimeSource, listener: PolicyListener<RateLimiterEvent>,
+        metrics: PolicyMetrics? = nil
+    ) {
+        core = Mutex(Core(machine: StateMachine(options: setting.options ?? .blank), setting: setting))
+        active = Atomic(setting.mode != .disabled)
+        self.listener = listener
+        self.metrics = metrics
         self.time = time
     }
 
@@ -86,7 +97,8 @@ public final class RateLimiter: Sendable {
         }
     }
 
-    private func finish(
+    /// What a wait came to; a turn that its caller has no use for any more goes to the next.
+    func finish(
         _ resolution: Resolution, since start: MonotonicInstant
     ) throws(ResilienceError<Never>) {
         switch resolution {
@@ -130,7 +142,8 @@ public final class RateLimiter: Sendable {
         }()
     }
 
-    private func admit(at now: MonotonicInstant, deadline: Int64, mayWait: Bool) -> Admission {
+    /// Asks for a turn.
+    func admit(at now: MonotonicInstant, deadline: Int64, mayWait: Bool) -> Admission {
         let (admission, afterwards) = core.withLock { core -> (Admission, Afterwards) in
             if core.setting.mode == .disabled { return (.admitted(wouldRefuse: nil), Afterwards()) }
             if core.setting.mode == .shadow {
@@ -162,7 +175,8 @@ public final class RateLimiter: Sendable {
         return admission
     }
 
-    private func wait(_ id: UInt64) async -> Resolution {
+    /// Waits for the turn of a call that was told to; every such call has to come here exactly once.
+    func wait(_ id: UInt64) async -> Resolution {
         await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
                 let early = core.withLock { $0.room.suspend(id, continuation) }
@@ -211,7 +225,7 @@ public final class RateLimiter: Sendable {
     ///
     /// - Throws: Everything that is wrong with them; then nothing has changed.
     public func configure(_ options: RateLimiterOptions, mode: PolicyMode = .enforced) throws(ConfigurationFaults) {
-        take(try PolicySetting<RateLimiterOptions>.checked(options, mode))
+        apply(try PolicySetting<RateLimiterOptions>.checked(options, mode))
     }
 
     /// Takes an edit in the form of configuration files: a mode, a rate, or a mapping with `rate`, `burst`,
@@ -219,10 +233,11 @@ public final class RateLimiter: Sendable {
     ///
     /// - Throws: Everything that is wrong with it; then nothing has changed.
     public func configure(_ edit: ConfigurationValue) throws(ConfigurationFaults) {
-        take(try setting.edited(by: edit))
+        apply(try setting.edited(by: edit))
     }
 
-    private func take(_ setting: PolicySetting<RateLimiterOptions>) {
+    /// Takes settings that were checked already.
+    func apply(_ setting: PolicySetting<RateLimiterOptions>) {
         let now = time.now().nanoseconds
         core.withLock { core in
             core.setting = setting
@@ -253,9 +268,11 @@ public final class RateLimiter: Sendable {
     public struct Status: Sendable, Equatable {
         /// The calls that would be admitted at once.
         public var available: Int
+        /// The calls that stand in line.
         public var waiting: Int
     }
 
+    /// The limiter now.
     public var status: Status {
         let now = time.now().nanoseconds
         return core.withLock { Status(available: $0.machine.available(at: now), waiting: $0.machine.waiting) }

@@ -40,6 +40,8 @@ public struct PipelineCounters: Sendable, Equatable {
     public internal(set) var fallbacks: UInt64 = 0
     /// Results that came after the breaker's state had changed.
     public internal(set) var lateResults: UInt64 = 0
+    /// Endpoints that were left out.
+    public internal(set) var ejections: UInt64 = 0
     private var rejected = InlineArray<11, UInt64>(repeating: 0)
     private var wouldReject = InlineArray<11, UInt64>(repeating: 0)
 
@@ -69,6 +71,7 @@ public struct PipelineCounters: Sendable, Equatable {
             "cancellations": cancellations, "timeouts": timeouts, "retries": retries, "fallbacks": fallbacks,
             "late": lateResults,
         ]
+        if ejections > 0 { all["ejections"] = ejections }
         for reason in Rejection.Reason.allCases {
             if rejections(reason) > 0 { all["rejected.\(reason.label)"] = rejections(reason) }
             if shadowRejections(reason) > 0 { all["would_reject.\(reason.label)"] = shadowRejections(reason) }

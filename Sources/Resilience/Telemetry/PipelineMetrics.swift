@@ -62,18 +62,24 @@ struct PipelineMetrics: Sendable {
         setState(.closed)
     }
 
+    /// The usual call: it succeeded with its first attempt.
+    func finishQuickly(duration: Int64) {
+        attempts.increment()
+        successes.increment()
+        successDuration.recordNanoseconds(duration)
+    }
+
     func finish(_ outcome: CallOutcome, attempts count: Int, duration: Int64) {
-        if count == 1 { attempts.increment() } else { attempts.increment(by: Int64(count)) }
-        if outcome == .success {
-            successes.increment()
-            successDuration.recordNanoseconds(duration)
-        } else {
-            calls[Int(outcome.rawValue)].increment()
-            durations[Int(outcome.rawValue)].recordNanoseconds(duration)
-        }
+        if count > 0 { attempts.increment(by: Int64(count)) }
+        calls[Int(outcome.rawValue)].increment()
+        durations[Int(outcome.rawValue)].recordNanoseconds(duration)
     }
 
     func count(_ event: ResilienceEvent.Kind) {
+        if let (reason, isShadow) = event.rejection {
+            return (isShadow ? shadowRejections : rejections)[Int(reason.rawValue)].increment()
+        }
+        if let wait = event.queueWait { return queueWait.recordNanoseconds(wait.nanosecondsSaturated) }
         switch event {
         case .circuitBreaker(.transition(let from, let to, let cause)):
             setState(to)
@@ -83,22 +89,25 @@ struct PipelineMetrics: Sendable {
                 dimensions: [("name", name), ("from", from.rawValue), ("to", to.rawValue), ("cause", cause.rawValue)],
                 factory: factory
             ).increment()
-        case .circuitBreaker(.rejected(let reason, let shadow)), .bulkhead(.rejected(let reason, let shadow)):
-            (shadow ? shadowRejections : rejections)[Int(reason.rawValue)].increment()
-        case .rejected(let reason): rejections[Int(reason.rawValue)].increment()
         case .circuitBreaker(.lateResult): late.increment()
         case .retry(.retrying(_, let delay)):
             retries.increment()
             retryDelay.recordNanoseconds(delay.nanosecondsSaturated)
-        case .retry(.stopped(.budget, _)): rejections[Int(Rejection.Reason.budgetExhausted.rawValue)].increment()
-        case .retry: break
-        case .bulkhead(.waited(let duration)): queueWait.recordNanoseconds(duration.nanosecondsSaturated)
         case .attemptTimeout(.timedOut(_, shadow: false)): timeouts.increment()
-        case .attemptTimeout: break
         case .fallback(.used(shadow: false)): fallbacks.increment()
-        case .fallback, .deadline: break
+        case .outlierEjection(.ejected(let endpoint, _, _, shadow: false)): setEjected(endpoint, 1)
+        case .outlierEjection(.returned(let endpoint)): setEjected(endpoint, 0)
         case .configured(let number): version.record(number)
+        default: break
         }
+    }
+
+    /// Ejections are rare enough to look the handle up.
+    private func setEjected(_ endpoint: String, _ value: Int) {
+        Gauge(
+            label: "resilience_outlier_ejected", dimensions: [("name", name), ("endpoint", endpoint)],
+            factory: factory
+        ).record(value)
     }
 
     private func setState(_ state: CircuitBreakerEvent.State) {

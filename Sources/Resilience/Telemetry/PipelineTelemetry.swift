@@ -7,6 +7,9 @@ internal import Synchronization
 final class PipelineTelemetry: Sendable {
     private let name: String
     private let time: TimeSource
+    /// Calls that succeeded with their first attempt: nearly all, so that they have a counter of their own, which
+    /// needs no lock.
+    private let quick = Atomic<UInt64>(0)
     private let counters = Mutex(PipelineCounters())
     private let metrics: PipelineMetrics
     private let hub: EventHub
@@ -21,6 +24,15 @@ final class PipelineTelemetry: Sendable {
     /// A call has ended.
     @usableFromInline
     func finish(_ outcome: CallOutcome, attempts: Int, duration: Int64) {
+        if outcome == .success, attempts == 1 {
+            quick.add(1, ordering: .relaxed)
+            metrics.finishQuickly(duration: duration)
+        } else {
+            finishSlowly(outcome, attempts: attempts, duration: duration)
+        }
+    }
+
+    private func finishSlowly(_ outcome: CallOutcome, attempts: Int, duration: Int64) {
         counters.withLock {
             $0.calls += 1
             $0.attempts += UInt64(attempts)
@@ -41,7 +53,12 @@ final class PipelineTelemetry: Sendable {
     }
 
     var snapshot: PipelineCounters {
-        counters.withLock { $0 }
+        var all = counters.withLock { $0 }
+        let quick = quick.load(ordering: .relaxed)
+        all.calls += quick
+        all.attempts += quick
+        all.successes += quick
+        return all
     }
 
     func listener<Event>(_ kind: @escaping @Sendable (Event) -> ResilienceEvent.Kind) -> PolicyListener<Event> {
@@ -51,16 +68,14 @@ final class PipelineTelemetry: Sendable {
 
 extension PipelineCounters {
     fileprivate mutating func count(_ event: ResilienceEvent.Kind) {
+        if let (reason, isShadow) = event.rejection { return countRejection(reason, shadow: isShadow) }
         switch event {
-        case .circuitBreaker(.rejected(let reason, let shadow)), .bulkhead(.rejected(let reason, let shadow)):
-            countRejection(reason, shadow: shadow)
-        case .rejected(let reason): countRejection(reason, shadow: false)
         case .circuitBreaker(.lateResult): lateResults += 1
         case .retry(.retrying): retries += 1
-        case .retry(.stopped(.budget, _)): countRejection(.budgetExhausted, shadow: false)
         case .attemptTimeout(.timedOut(_, shadow: false)): timeouts += 1
         case .fallback(.used(shadow: false)): fallbacks += 1
-        case .circuitBreaker, .retry, .bulkhead, .attemptTimeout, .fallback, .deadline, .configured: break
+        case .outlierEjection(.ejected(_, _, _, shadow: false)): ejections += 1
+        default: break
         }
     }
 }

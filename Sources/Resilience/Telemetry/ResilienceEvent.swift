@@ -4,53 +4,135 @@
 public struct ResilienceEvent: Sendable, Hashable {
     /// What happened, by policy.
     public enum Kind: Sendable, Hashable {
-        case circuitBreaker(CircuitBreakerEvent)
-        case deadline(DeadlineEvent)
-        case retry(RetryEvent)
-        case bulkhead(BulkheadEvent)
-        case attemptTimeout(AttemptTimeoutEvent)
+        /// The fallback answered.
         case fallback(FallbackEvent)
+        /// The deadline saw something.
+        case deadline(DeadlineEvent)
+        /// The load shedder did something.
+        case loadShedder(LoadShedderEvent)
+        /// The retry decided about a failure.
+        case retry(RetryEvent)
+        /// The circuit breaker did something.
+        case circuitBreaker(CircuitBreakerEvent)
+        /// The adaptive throttle refused a call.
+        case adaptiveThrottle(AdaptiveThrottleEvent)
+        /// The rate limiter did something.
+        case rateLimiter(RateLimiterEvent)
+        /// The bulkhead did something.
+        case bulkhead(BulkheadEvent)
+        /// The adaptive limit did something.
+        case adaptiveLimit(AdaptiveLimitEvent)
+        /// The attempt timeout ended an attempt.
+        case attemptTimeout(AttemptTimeoutEvent)
+        /// An endpoint was left out or came back.
+        case outlierEjection(OutlierEjectionEvent<String>)
         /// The pipeline itself refused a call.
         case rejected(Rejection.Reason)
         /// The pipeline has new settings; versions count from 1.
         case configured(version: Int)
     }
 
+    /// The name of the pipeline.
     public var pipeline: String
+    /// When it happened, by the pipeline's clock.
     public var instant: MonotonicInstant
+    /// What happened.
     public var kind: Kind
 
     /// Whether the event is rare and important enough for the ring of last events. Refusals and retries come by the
     /// thousand in an incident and would push out the transition that explains them.
     var isNotable: Bool {
         switch kind {
-        case .circuitBreaker(.transition), .configured: true
+        case .circuitBreaker(.transition), .configured, .outlierEjection: true
         default: false
+        }
+    }
+}
+
+extension ResilienceEvent.Kind {
+    /// A refusal, whichever policy it is from; in shadow mode one that would have been.
+    var rejection: (reason: Rejection.Reason, isShadow: Bool)? {
+        switch self {
+        case .loadShedder(.rejected(let reason, _, let shadow)), .circuitBreaker(.rejected(let reason, let shadow)),
+            .rateLimiter(.rejected(let reason, let shadow)), .bulkhead(.rejected(let reason, let shadow)),
+            .adaptiveLimit(.rejected(let reason, let shadow)):
+            (reason, shadow)
+        case .adaptiveThrottle(.rejected(let shadow)): (.throttled, shadow)
+        case .rejected(let reason): (reason, false)
+        // Such a call ends with its last real error: the reason only appears in counters.
+        case .retry(.stopped(.budget, _)): (.budgetExhausted, false)
+        default: nil
+        }
+    }
+
+    /// How long a call waited in a queue of the pipeline's before it was let in.
+    var queueWait: Duration? {
+        switch self {
+        case .loadShedder(.waited(let duration, _)), .rateLimiter(.waited(let duration)),
+            .bulkhead(.waited(let duration)), .adaptiveLimit(.waited(let duration)):
+            duration
+        default: nil
+        }
+    }
+
+    /// The policy that the event is about; nil when it is about the pipeline.
+    public var policy: PolicyKind? {
+        switch self {
+        case .fallback: .fallback
+        case .deadline: .deadline
+        case .loadShedder: .loadShedder
+        case .retry: .retry
+        case .circuitBreaker: .circuitBreaker
+        case .adaptiveThrottle: .adaptiveThrottle
+        case .rateLimiter: .rateLimiter
+        case .bulkhead: .bulkhead
+        case .adaptiveLimit: .adaptiveLimit
+        case .attemptTimeout: .attemptTimeout
+        case .outlierEjection: .outlierEjection
+        case .rejected, .configured: nil
         }
     }
 }
 
 extension ResilienceEvent: CustomStringConvertible {
     public var description: String {
-        let text =
-            switch kind {
-            case .circuitBreaker(.transition(let from, let to, let cause)):
-                "circuit-breaker \(from.rawValue) -> \(to.rawValue) (\(cause.rawValue))"
-            case .circuitBreaker(.rejected(let reason, let shadow)), .bulkhead(.rejected(let reason, let shadow)):
-                shadow ? "would have rejected: \(reason.label)" : "rejected: \(reason.label)"
-            case .circuitBreaker(.lateResult): "circuit-breaker ignored a late result"
-            case .deadline(.wouldExceed(let limit)):
-                "would have ended the call after \(ConfigurationText.format(limit))"
-            case .retry(.retrying(let attempt, let delay)):
-                "retry: attempt \(attempt) in \(ConfigurationText.format(delay))"
-            case .retry(.stopped(let reason, let attempts)): "retry: gave up after \(attempts) (\(reason.rawValue))"
-            case .bulkhead(.waited(let duration)): "bulkhead: waited \(ConfigurationText.format(duration))"
-            case .attemptTimeout(.timedOut(let limit, let shadow)):
-                "attempt \(shadow ? "would have" : "") timed out after \(ConfigurationText.format(limit))"
-            case .fallback(.used(let shadow)): shadow ? "fallback would have answered" : "fallback answered"
-            case .rejected(let reason): "rejected: \(reason.label)"
-            case .configured(let version): "configuration version \(version)"
-            }
-        return "\(pipeline): \(text)"
+        "\(pipeline): \(kind)"
+    }
+}
+
+extension ResilienceEvent.Kind: CustomStringConvertible {
+    public var description: String {
+        if let rejection, policy != .retry {
+            return "\(rejection.isShadow ? "would have rejected" : "rejected"): \(rejection.reason.label)"
+        }
+        if let queueWait, let policy { return "\(policy.rawValue): waited \(ConfigurationText.format(queueWait))" }
+        switch self {
+        case .circuitBreaker(.transition(let from, let to, let cause)):
+            return "circuit-breaker \(from.rawValue) -> \(to.rawValue) (\(cause.rawValue))"
+        case .circuitBreaker(.lateResult): return "circuit-breaker ignored a late result"
+        case .deadline(.wouldExceed(let limit)):
+            return "would have ended the call after \(ConfigurationText.format(limit))"
+        case .retry(.retrying(let attempt, let delay)):
+            return "retry: attempt \(attempt) in \(ConfigurationText.format(delay))"
+        case .retry(.stopped(let reason, let attempts)): return "retry: gave up after \(attempts) (\(reason.rawValue))"
+        case .attemptTimeout(.timedOut(let limit, let shadow)):
+            return "attempt \(shadow ? "would have " : "")timed out after \(ConfigurationText.format(limit))"
+        case .fallback(.used(let shadow)): return shadow ? "fallback would have answered" : "fallback answered"
+        case .loadShedder(.thresholdMoved(let criticality, let cohort)):
+            guard let criticality else { return "load-shedder refuses nobody any more" }
+            return "load-shedder refuses calls below \(criticality) \(cohort.number)"
+        case .adaptiveLimit(.moved(let from, let to)): return "adaptive-limit \(from) -> \(to)"
+        case .outlierEjection(.ejected(let endpoint, let cause, let duration, let shadow)):
+            let time = ConfigurationText.format(duration)
+            return
+                "outlier-ejection \(shadow ? "would have ejected" : "ejected") \(endpoint) for \(time) (\(cause.rawValue))"
+        case .outlierEjection(.spared(let endpoint, let cause)):
+            return "outlier-ejection spared \(endpoint) (\(cause.rawValue))"
+        case .outlierEjection(.returned(let endpoint)): return "outlier-ejection: \(endpoint) is back"
+        case .configured(let version): return "configuration version \(version)"
+        // Refusals and waits, which were told above.
+        case .loadShedder, .circuitBreaker, .adaptiveThrottle, .rateLimiter, .bulkhead, .adaptiveLimit, .rejected:
+            return policy?.rawValue ?? ""
+        }
     }
 }

@@ -9,6 +9,13 @@ private typealias Machine = AdaptiveLimit.StateMachine
 private let millisecond: Int64 = 1_000_000
 private let second: Int64 = 1_000_000_000
 
+extension Machine {
+    /// A slot for a call that may not wait.
+    fileprivate mutating func ticket(at now: Int64) -> AdaptiveLimit.Ticket? {
+        if case .granted(let ticket) = acquire(at: now) { ticket } else { nil }
+    }
+}
+
 @Suite("The adaptive limit's state machine")
 struct AdaptiveLimitStateMachineTests {
     private static let window = Duration.milliseconds(100)
@@ -26,7 +33,7 @@ struct AdaptiveLimitStateMachineTests {
     /// One call of 10 ms with `inFlight` others beside it, so that the limit counts as used.
     private func fill(_ machine: inout Machine, at now: Int64) -> [AdaptiveLimit.Ticket] {
         var tickets: [AdaptiveLimit.Ticket] = []
-        while let ticket = machine.acquire(at: now) { tickets.append(ticket) }
+        while let ticket = machine.ticket(at: now) { tickets.append(ticket) }
         return tickets
     }
 
@@ -36,8 +43,8 @@ struct AdaptiveLimitStateMachineTests {
         let tickets = fill(&machine, at: 0)
         #expect(tickets.count == 4)
         _ = machine.finish(tickets[0], .ignored, at: 1)
-        #expect(machine.acquire(at: 1) != nil)
-        #expect(machine.acquire(at: 1) == nil)
+        #expect(machine.ticket(at: 1) != nil)
+        #expect(machine.ticket(at: 1) == nil)
     }
 
     @Test("an ignored call gives its slot back and is no sample; a dropped one shrinks the limit")
@@ -68,11 +75,11 @@ struct AdaptiveLimitStateMachineTests {
     func probeLimit() {
         let probe = AdaptiveLimitOptions.Probe(interval: .seconds(10), limit: 3, samples: 5)
         var low = machine(.vegas, initial: 2, probe: probe)
-        _ = low.acquire(at: 12 * second)
+        _ = low.ticket(at: 12 * second)
         #expect(low.isProbing && low.limit == 2)
         var high = machine(.vegas, initial: 20, minimum: 8, probe: probe)
         #expect(high.limit == 20)
-        _ = high.acquire(at: 12 * second)
+        _ = high.ticket(at: 12 * second)
         #expect(high.isProbing && high.limit == 3)
     }
 
@@ -83,12 +90,12 @@ struct AdaptiveLimitStateMachineTests {
         var machine = machine(.vegas, initial: 20, probe: probe)
         let old = fill(&machine, at: 9 * second)
         #expect(old.count == 20)
-        #expect(machine.acquire(at: 12 * second) == nil)
+        #expect(machine.ticket(at: 12 * second) == nil)
         #expect(machine.isProbing)
         // The old ones return during the probe, after a second under load.
         for ticket in old { #expect(machine.finish(ticket, .completed, at: 12 * second) == nil) }
         for duration in [5, 40, 6] {
-            let ticket = machine.acquire(at: 13 * second)
+            let ticket = machine.ticket(at: 13 * second)
             #expect(ticket != nil)
             if let ticket { _ = machine.finish(ticket, .completed, at: 13 * second + Int64(duration) * millisecond) }
         }
@@ -100,8 +107,8 @@ struct AdaptiveLimitStateMachineTests {
     func probeLeftover() {
         let probe = AdaptiveLimitOptions.Probe(interval: .seconds(10), limit: 2, samples: 1)
         var machine = machine(.vegas, initial: 20, probe: probe)
-        let first = machine.acquire(at: 12 * second)
-        let leftover = machine.acquire(at: 12 * second)
+        let first = machine.ticket(at: 12 * second)
+        let leftover = machine.ticket(at: 12 * second)
         if let first { _ = machine.finish(first, .completed, at: 12 * second + 10 * millisecond) }
         #expect(!machine.isProbing)
         if let leftover { _ = machine.finish(leftover, .completed, at: 12 * second + 11 * millisecond) }
@@ -114,9 +121,9 @@ struct AdaptiveLimitStateMachineTests {
         let probe = AdaptiveLimitOptions.Probe(
             interval: .seconds(10), limit: 1, samples: 5, maximumDuration: .seconds(1))
         var machine = machine(.vegas, initial: 20, probe: probe)
-        _ = machine.acquire(at: 12 * second)
-        #expect(machine.acquire(at: 12 * second) == nil)
-        #expect(machine.acquire(at: 13 * second) != nil)
+        _ = machine.ticket(at: 12 * second)
+        #expect(machine.ticket(at: 12 * second) == nil)
+        #expect(machine.ticket(at: 13 * second) != nil)
         #expect(!machine.isProbing && machine.limit == 20)
         #expect(machine.algorithm.baselineNanoseconds == nil)
     }
@@ -139,7 +146,7 @@ struct AdaptiveLimitStateMachineTests {
         options.initial = 10
         machine.configure(options, at: 1)
         #expect(machine.limit == 10 && machine.inFlight == 20)
-        #expect(machine.acquire(at: 2) == nil)
+        #expect(machine.ticket(at: 2) == nil)
         options.algorithm = .aimd
         machine.configure(options, at: 3)
         #expect(machine.limit == 10 && machine.inFlight == 20)

@@ -24,7 +24,7 @@ struct AdaptiveLimitTests {
             let first = try limit.acquire()
             let second = try limit.acquire()
             #expect(throws: Rejection(.limitReached)) { _ = try limit.acquire() }
-            #expect(events.all == [.rejected(shadow: false)])
+            #expect(events.all == [.rejected(.limitReached, shadow: false)])
             first.end(.completed)
             _ = second
         }
@@ -70,7 +70,7 @@ struct AdaptiveLimitTests {
         let limit = try limit(initial: 1, mode: .shadow)
         let first = try limit.acquire()
         let second = try limit.acquire()
-        #expect(events.all == [.rejected(shadow: true)])
+        #expect(events.all == [.rejected(.limitReached, shadow: true)])
         try limit.configure("disabled")
         let third = try limit.acquire()
         #expect(limit.status.inFlight == 2)

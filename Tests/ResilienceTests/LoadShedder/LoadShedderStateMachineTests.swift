@@ -12,7 +12,7 @@ private let second: Int64 = 1_000_000_000
 @Suite("The load shedder's state machine")
 struct LoadShedderStateMachineTests {
     private func machine(limit: Int, queue: Int) -> Machine {
-        Machine(options: LoadShedderOptions(limit: limit, queue: AdmissionQueueOptions(capacity: queue)))
+        Machine(options: LoadShedderOptions(limit: .fixed(limit), queue: AdmissionQueueOptions(capacity: queue)))
     }
 
     private func ask(

@@ -12,7 +12,7 @@ struct LoadShedderTests {
 
     private func shedder(limit: Int = 1, queue: Int = 4, mode: PolicyMode = .enforced) throws -> LoadShedder {
         try LoadShedder(
-            LoadShedderOptions(limit: limit, queue: AdmissionQueueOptions(capacity: queue)), mode: mode,
+            LoadShedderOptions(limit: .fixed(limit), queue: AdmissionQueueOptions(capacity: queue)), mode: mode,
             time: clock.source,
             onEvent: events.record)
     }
@@ -60,7 +60,7 @@ struct LoadShedderTests {
         clock.advance(by: .milliseconds(90))
         #expect(await waiting == "queue_timeout")
         first.release()
-        #expect(shedder.status == .init(inFlight: 0, queued: 0, threshold: 0))
+        #expect(shedder.status == .init(inFlight: 0, limit: 1, queued: 0, threshold: 0))
     }
 
     @Test("a more critical call takes the place in the queue of a less critical one")
