@@ -85,7 +85,9 @@ extension Hedge {
                     }
                 }
                 await course.news()
-            case .settled(let settlement): return settlement
+            case .settled(let settlement):
+                await course.finish()
+                return settlement
             }
         }
     }
@@ -199,6 +201,11 @@ extension Hedge {
         /// All of them: cancelling one that has ended does nothing.
         func cancelAttempts() {
             for task in core.withLock({ $0.tasks }) { task.cancel() }
+        }
+
+        /// Waits until the attempts' tasks, which have told their outcome, have let go of the closure.
+        func finish() async {
+            for task in core.withLock({ $0.tasks }) { await task.value }
         }
 
         /// The race and the outcomes of all its attempts, once it is settled.
