@@ -5,6 +5,7 @@ extension Hedge {
     struct Answer<Success: Sendable, Failure: Error>: HedgedOutcome {
         var result: Result<Success, ResilienceError<Failure>>
         var judgement: Judgement
+        let runs = 1
 
         /// Runs the operation and says what its result means.
         static func of(

@@ -7,10 +7,12 @@ internal import Synchronization
 protocol HedgedOutcome: Sendable {
     /// What it means for the other attempts.
     var judgement: Hedge.Judgement { get }
+    /// How often the operation was run for it; 0 when a policy refused it.
+    var runs: Int { get }
 }
 
 extension Hedge {
-    /// What a hedged call ends with; `runs` counts the attempts that reached the callee.
+    /// What a hedged call ends with; `runs` sums up those of its attempts.
     @usableFromInline
     enum Settled<Outcome: HedgedOutcome>: Sendable {
         case outcome(Outcome, runs: Int)
@@ -37,7 +39,7 @@ extension Hedge {
         guard mode == .enforced, let plan, !Task.isCancelled else {
             let outcome = await attempt(0)
             watch(outcome.judgement, from: start, plan: plan, isShadow: mode == .shadow)
-            return .outcome(outcome, runs: outcome.judgement == .refused ? 0 : 1)
+            return .outcome(outcome, runs: outcome.runs)
         }
         let course = Course<Outcome>(
             Race(plan, start: start.nanoseconds, deadline: deadline?.nanoseconds ?? .max), time: time)
@@ -106,7 +108,7 @@ extension Hedge {
         if let discard {
             for (number, outcome) in outcomes.enumerated() where number != taken { await discard(outcome) }
         }
-        let runs = outcomes.count { $0.judgement != .refused }
+        let runs = outcomes.reduce(0) { $0 + $1.runs }
         if case .cancelled = settlement { return .cancelled(outcomes[taken], runs: runs) }
         return .outcome(outcomes[taken], runs: runs)
     }
