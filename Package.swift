@@ -120,8 +120,8 @@ let package = Package(
         module(
             "Experiments",
             [
-                "CLinux", "Resilience", "Scenarios", "LoadGenerator", "FaultInjection", "Measurement", httpClient,
-                nioCore, nioPosix, nioHTTP1, nioTLS,
+                "CLinux", "Resilience", "Scenarios", "Stations", "LoadGenerator", "FaultInjection", "Measurement",
+                httpClient, nioCore, nioPosix, nioHTTP1, nioTLS,
             ]),
         module("Reports", ["Measurement"]),
         module(

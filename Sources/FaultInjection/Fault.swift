@@ -26,6 +26,10 @@ package struct Fault: Sendable, Codable, Equatable {
         case pause
         /// The process is killed (SIGKILL), and started again at the end.
         case kill
+        /// A virtual station serves nothing, and goes on with the work that is left at the end.
+        case freeze
+        /// Service at a virtual station takes this many times as long, above 1.
+        case slow(factor: Double)
     }
 
     package var location: Location
@@ -58,7 +62,7 @@ extension Fault {
             return ServiceFault(route: route, kind: .error(status: status), rate: rate)
         case .blackhole:
             return ServiceFault(route: route, kind: .hang)
-        case .down, .reset, .pause, .kill:
+        case .down, .reset, .pause, .kill, .freeze, .slow:
             return nil
         }
     }

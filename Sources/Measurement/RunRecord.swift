@@ -95,6 +95,8 @@ package struct RunRecord: Codable, Sendable {
     package var faults: [FaultWindow]
     /// State and counters of the policies, sampled about once a second.
     package var policySamples: [PolicySample]
+    /// What the virtual stations did over the measured time, until the last answer; empty for other systems.
+    package var stations: [StationRecord]
     /// Baseline, fault and recovery, cut at the measured activation times; one phase `whole` when no fault was played.
     package var phases: [Phase]
     package var thresholds: [ThresholdResult]
@@ -109,8 +111,8 @@ package struct RunRecord: Codable, Sendable {
         variant: String, round: Int, startedAt: String, plannedNanoseconds: UInt64, actualNanoseconds: UInt64,
         warmupNanoseconds: UInt64, offeredRatePerSecond: Double, steps: [StepInfo], slices: [Slice],
         accounting: Accounting, generator: GeneratorHealth, faults: [FaultWindow] = [],
-        policySamples: [PolicySample] = [], phases: [Phase] = [], thresholds: [ThresholdResult] = [],
-        failureSamples: [FailureSample] = [], interruption: String? = nil, abortedBy: String? = nil
+        policySamples: [PolicySample] = [], stations: [StationRecord] = [], phases: [Phase] = [],
+        thresholds: [ThresholdResult] = [], failureSamples: [FailureSample] = [], interruption: String? = nil, abortedBy: String? = nil
     ) {
         self.variant = variant
         self.round = round
@@ -125,6 +127,7 @@ package struct RunRecord: Codable, Sendable {
         self.generator = generator
         self.faults = faults
         self.policySamples = policySamples
+        self.stations = stations
         self.phases = phases
         self.thresholds = thresholds
         self.failureSamples = failureSamples

@@ -2,6 +2,7 @@
 
 package import FaultInjection
 package import Resilience
+package import Stations
 
 /// A scenario script after parsing and validation: everything in it is known to make sense.
 package struct Scenario: Sendable {
@@ -30,6 +31,19 @@ extension Scenario {
         case social
         /// Servers that are already there, by name.
         case targets([Target])
+        /// Virtual service stations, which one process plays.
+        case stations([Station], tls: Bool)
+    }
+
+    /// A virtual station that steps send requests to.
+    package struct Station: Sendable, Equatable {
+        package var name: String
+        package var options: StationOptions
+
+        package init(name: String, options: StationOptions) {
+            self.name = name
+            self.options = options
+        }
     }
 
     package struct Target: Sendable, Equatable {

@@ -25,6 +25,16 @@ extension Scenario.System {
         switch self {
         case .social: SocialNetwork.services
         case .targets(let targets): targets.map(\.name)
+        case .stations(let stations, _): stations.map(\.name)
+        }
+    }
+
+    /// The word for it in scripts.
+    package var word: String {
+        switch self {
+        case .social: "social"
+        case .targets: "targets"
+        case .stations: "stations"
         }
     }
 

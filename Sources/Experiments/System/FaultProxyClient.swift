@@ -50,7 +50,7 @@ struct FaultProxyClient: Sendable {
                 Toxic(name: id, type: "reset_peer", stream: "downstream", attributes: ["timeout": 0]), to: proxy)
         case .down:
             _ = try await send("POST", path(proxy), JSONEncoder().encode(Enabled(enabled: false)))
-        case .error, .pause, .kill:
+        case .error, .pause, .kill, .freeze, .slow:
             throw ExperimentError(.script, "a fault of this kind can't act on the edge \(proxy)")
         }
     }

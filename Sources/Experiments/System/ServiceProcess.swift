@@ -8,12 +8,15 @@ struct ServiceProcess: Sendable {
     let port: Int
     /// Nil for the fault proxy, whose port is the control port.
     let adminPort: Int?
+    /// Further listeners by name.
+    let ports: [String: Int]
 
     /// The line that a service writes when it listens.
     private struct Listening: Decodable {
         var event: String
         var port: Int
         var adminPort: Int?
+        var ports: [String: Int]?
     }
 
     /// Starts a program and waits until it listens.
@@ -29,7 +32,8 @@ struct ServiceProcess: Sendable {
         if let text = line ?? nil, let listening = try? JSONDecoder().decode(Listening.self, from: Data(text.utf8)),
             listening.event == "listening"
         {
-            return ServiceProcess(process: process, port: listening.port, adminPort: listening.adminPort)
+            return ServiceProcess(
+                process: process, port: listening.port, adminPort: listening.adminPort, ports: listening.ports ?? [:])
         }
         if Task.isCancelled {
             await process.stop(grace: .zero)

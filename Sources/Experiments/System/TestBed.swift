@@ -11,6 +11,8 @@ struct TestBed: Sendable {
         case social(SocialLab, SeededPopulation)
         /// Servers that are already there.
         case targets([Plan.Target])
+        /// Virtual stations; every play has a process of its own.
+        case stations(StationLab)
     }
 
     private let system: System
@@ -38,11 +40,18 @@ struct TestBed: Sendable {
             onEvent(.began("reaching \(targets.map(\.name).joined(separator: ", "))"))
             for target in targets { try await TargetProbe.check(target) }
             return try await body(TestBed(system: .targets(try targets.map { try TargetProbe.planTarget($0) })))
+        case .stations(let stations, let tls):
+            let work = try WorkFolder()
+            defer { work.remove() }
+            let lab = StationLab(
+                stations: stations, tls: tls, seed: scenario.seed, executables: executables, logs: "\(directory)/logs",
+                work: work.path)
+            return try await body(TestBed(system: .stations(lab)))
         }
     }
 
     /// Whether every play begins with a system that knows nothing of the one before.
-    var isFreshForEachPlay: Bool { if case .social = system { true } else { false } }
+    var isFreshForEachPlay: Bool { if case .targets = system { false } else { true } }
 
     /// Plays a scenario's load and faults under one variant and holds the run against the thresholds.
     ///
@@ -57,7 +66,11 @@ struct TestBed: Sendable {
     ) async throws -> PlayedVariant {
         switch system {
         case .targets(let targets):
-            return try await play(scenario, variant, targets, nil, nil, onPlan, onSecond)
+            return try await play(scenario, variant, targets, onPlan, onSecond)
+        case .stations(let lab):
+            return try await lab.withStations(log: log) { stations in
+                try await play(scenario, variant, stations.targets, stations: stations, onPlan, onSecond)
+            }
         case .social(let lab, let population):
             return try await lab.withNetwork(for: variant, number: number, log: log) { network in
                 var targets: [Plan.Target] = []
@@ -67,18 +80,21 @@ struct TestBed: Sendable {
                             name: service.rawValue, host: "127.0.0.1", port: await network.port(of: service) ?? 0,
                             tls: .init(rootsFile: network.rootsFile)))
                 }
-                return try await play(scenario, variant, targets, population, network, onPlan, onSecond)
+                return try await play(
+                    scenario, variant, targets, population: population, network: network, onPlan, onSecond)
             }
         }
     }
 
     private func play(
-        _ scenario: Scenario, _ variant: Scenario.Variant, _ targets: [Plan.Target], _ population: SeededPopulation?,
-        _ network: RunningNetwork?, _ onPlan: (Duration) -> Void, _ onSecond: @escaping @Sendable (LiveSecond) -> Void
+        _ scenario: Scenario, _ variant: Scenario.Variant, _ targets: [Plan.Target],
+        population: SeededPopulation? = nil, network: RunningNetwork? = nil, stations: RunningStations? = nil,
+        _ onPlan: (Duration) -> Void, _ onSecond: @escaping @Sendable (LiveSecond) -> Void
     ) async throws -> PlayedVariant {
         let plan = try PlanCompiler(scenario: scenario, targets: targets, population: population).compile()
         onPlan(plan.sources.map { $0.startOffset + $0.duration }.max() ?? .zero)
-        return try await VariantPlay(scenario: scenario, variant: variant, plan: plan, network: network)
-            .run(onTick: onSecond)
+        return try await VariantPlay(
+            scenario: scenario, variant: variant, plan: plan, network: network, stations: stations
+        ).run(onTick: onSecond)
     }
 }

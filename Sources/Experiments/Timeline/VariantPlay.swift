@@ -13,6 +13,8 @@ struct VariantPlay {
     let plan: Plan
     /// Nil when the system is not ours: then there are no faults, no policies and nobody to watch.
     let network: RunningNetwork?
+    /// Nil unless the system is virtual stations.
+    var stations: RunningStations?
 
     /// Plays the plan and returns what was measured, also when it ended early.
     ///
@@ -23,7 +25,7 @@ struct VariantPlay {
     func run(onTick: @escaping @Sendable (LiveSecond) -> Void) async throws -> PlayedVariant {
         let engine: LoadEngine
         do { engine = try LoadEngine(plan) } catch { throw ExperimentError(.system, error.message) }
-        let conductor = network.map { FaultConductor(network: $0, seed: scenario.seed) }
+        let conductor = faultSite.map(FaultConductor.init(site:))
         let sampler = network.map(PolicySampler.init)
         let active = LatestFaults()
         let watch = ThresholdWatch(scenario, variant, plan: plan, steps: engine.steps)
@@ -32,17 +34,22 @@ struct VariantPlay {
         let startedAt = ISO8601DateFormatter().string(from: Date())
 
         let result = await withTaskGroup { group -> Result<LoadResult, LoadEngineError> in
-            if let conductor, let sampler, let network {
+            if let conductor {
                 for (number, fault) in scenario.faults.enumerated() {
                     group.addTask {
                         await play(fault, number, conductor, began: began, failure: failure, active: active)
                     }
                 }
+            }
+            if let sampler {
                 group.addTask {
                     if let origin = await began.value() { await sampler.run(clock: RunClock(origin: origin)) }
                 }
+            }
+            if let stations { group.addTask { await resetStatistics(of: stations, began: began, failure: failure) } }
+            if let system = network?.failure ?? stations?.failure {
                 group.addTask {
-                    if let dead = await network.failure.value() { failure.set(dead) }
+                    if let dead = await system.value() { failure.set(dead) }
                 }
             }
             group.addTask { if await failure.value() != nil { engine.stop() } }
@@ -76,6 +83,8 @@ struct VariantPlay {
         run.faults = await conductor?.record ?? []
         run.policySamples = sampler?.record ?? []
         let miss = watch?.found
+        // What a dead process has counted is lost, and that it died is said elsewhere.
+        if let stations { run.stations = (try? await stations.records()) ?? [] }
         if let error = failure.current {
             run.interruption = error.message
         } else if let miss, loaded.wasStopped, !Task.isCancelled {
@@ -113,6 +122,26 @@ struct VariantPlay {
             result.problem = "it held until the run was aborted"
         }
         return result
+    }
+
+    private var faultSite: (any FaultSite)? {
+        if let network { return NetworkFaults(network: network, seed: scenario.seed) }
+        return stations.map(StationFaults.init(stations:))
+    }
+
+    /// Stations count from the end of the warm-up on, as the measurement does.
+    private func resetStatistics(
+        of stations: RunningStations, began: OneShot<UInt64>, failure: OneShot<ExperimentError>
+    ) async {
+        let warmup = scenario.measuredFrom
+        guard warmup > .zero, let origin = await began.value() else { return }
+        do {
+            try await RunClock(origin: origin).sleep(until: warmup)
+            try await stations.resetStatistics()
+        } catch {
+            guard !Task.isCancelled else { return }
+            failure.set(error as? ExperimentError ?? ExperimentError(.system, networkErrorText(error)))
+        }
     }
 
     private func play(

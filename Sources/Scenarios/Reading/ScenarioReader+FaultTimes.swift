@@ -58,6 +58,7 @@ extension ScenarioReader {
         switch (a.kind, b.kind) {
         case (.pause, _), (_, .pause), (.kill, _), (_, .kill), (.down, .down): return true
         case (.latency, .latency), (.error, .error), (.blackhole, .blackhole): return overlap && a.route == b.route
+        case (.freeze, .freeze), (.slow, .slow): return overlap
         case (.reset, .reset): return overlap
         default: return false
         }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 internal import FaultInjection
+internal import Stations
 
 /// A fault and where the script has it.
 struct PlacedFault {
@@ -12,7 +13,8 @@ extension ScenarioReader {
     /// Kinds at each sort of location, in the order in which they are offered.
     private static let edgeKinds = ["latency", "blackhole", "down", "reset"]
     private static let serviceKinds = ["latency", "error", "blackhole", "pause", "kill"]
-    private static let kinds = ["latency", "error", "blackhole", "down", "reset", "pause", "kill"]
+    private static let stationKinds = ["freeze", "slow", "error"]
+    private static let kinds = ["latency", "error", "blackhole", "down", "reset", "pause", "kill", "freeze", "slow"]
 
     /// All faults; nil when any is faulty itself.
     func readFaults(load: [Scenario.Load]?) -> [PlacedFault]? {
@@ -47,14 +49,20 @@ extension ScenarioReader {
         guard let node = section.required("on", example: "post -> comment"), let text = reader.text(node, "on"),
             let system
         else { return nil }
-        guard system == .social else {
-            reader.report(node.position, "faults need the social network; the system of this script is 'targets'")
+        if case .targets = system {
+            reader.report(
+                node.position, "faults need the social network or stations; the system of this script is 'targets'")
             return nil
         }
         guard let arrow = text.firstRange(of: "->") else {
             let service = text.trimmed
-            return reader.reference(service, "service", among: SocialNetwork.services, at: node.position)
+            let what = system == .social ? "service" : "station"
+            return reader.reference(service, what, among: system.targetNames, at: node.position)
                 ? .service(service) : nil
+        }
+        guard system == .social else {
+            reader.report(node.position, "stations call nobody; a fault stands on a station itself, as 'on: db'")
+            return nil
         }
         let caller = String(text[..<arrow.lowerBound]).trimmed
         let callee = String(text[arrow.upperBound...]).trimmed
@@ -72,8 +80,9 @@ extension ScenarioReader {
             allowed = Self.edgeKinds
             place = "on an edge"
         case .service:
-            allowed = Self.serviceKinds
-            place = "inside a service"
+            let isStation = system.map { $0 != .social } ?? false
+            allowed = isStation ? Self.stationKinds : Self.serviceKinds
+            place = isStation ? "at a station" : "inside a service"
         case nil:
             allowed = Self.kinds
             place = "anywhere"
@@ -109,6 +118,9 @@ extension ScenarioReader {
             }
             return kind
         case "error": return readError(entry)
+        case "slow":
+            guard let factor = reader.number(entry.value, "slow", in: StationControl.slowRange) else { return nil }
+            return .slow(factor: factor)
         default: break
         }
         // The others have no parameters: nothing, `true` or an empty mapping.
@@ -122,6 +134,7 @@ extension ScenarioReader {
         case "down": return .down
         case "reset": return .reset
         case "pause": return .pause
+        case "freeze": return .freeze
         default: return .kill
         }
     }
@@ -177,6 +190,10 @@ extension ScenarioReader {
             reader.report(
                 entry.keyPosition,
                 "an edge carries bytes and knows no routes; 'route' goes with a fault inside a service")
+            return nil
+        }
+        if let system, system != .social {
+            reader.report(entry.keyPosition, "a station knows no routes; every path leads to its one queue")
             return nil
         }
         if kind == .pause || kind == .kill {

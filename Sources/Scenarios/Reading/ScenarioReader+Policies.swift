@@ -73,7 +73,8 @@ extension ScenarioReader {
         guard let system, let entries = node.entries, let first = entries.first else { return node }
         guard system == .social else {
             reader.report(
-                first.keyPosition, "policies can only be set in the social network; this script's system is 'targets'")
+                first.keyPosition,
+                "policies can only be set in the social network; this script's system is '\(system.word)'")
             return ScriptNode(value: .map([]), position: node.position)
         }
         let names = system.pipelineNames + [PolicyEdits.everything]

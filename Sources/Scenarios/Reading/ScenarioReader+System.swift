@@ -4,7 +4,7 @@ internal import Foundation
 internal import Resilience
 
 extension ScenarioReader {
-    /// `system: social` or `system: {targets: {web: https://host:port}}`.
+    /// `system: social`, `system: {targets: {web: https://host:port}}` or `system: {stations: {db: exp(5ms)}}`.
     static func readSystem(_ script: ScriptSection, folder: String, reader: ScriptReader) -> Scenario.System? {
         guard let node = script.required("system", example: "social") else { return nil }
         if let word = node.text {
@@ -12,13 +12,20 @@ extension ScenarioReader {
             reader.report(
                 node.position,
                 "\(word.quoted) is not a system\(NearestName.advice(for: word, among: ["social"])); for servers that are already "
-                    + "there write {targets: {web: https://host:port}}")
+                    + "there write {targets: {web: https://host:port}}, for virtual stations {stations: {db: exp(5ms)}}")
             return nil
         }
         let position = script.entry("system")?.keyPosition
-        guard let section = ScriptSection(node, "'system'", at: position, keys: ["targets"], reader: reader),
-            let targets = section.required("targets", example: "{web: https://127.0.0.1:8443}")
+        guard
+            let section = ScriptSection(
+                node, "'system'", at: position, keys: ["targets", "stations", "tls"], reader: reader)
         else { return nil }
+        if section.entry("stations") != nil { return readStations(section, reader: reader) }
+        if let entry = section.entry("tls") {
+            reader.report(entry.keyPosition, "'tls' goes with 'stations'; the URL of a target says whether it has TLS")
+            return nil
+        }
+        guard let targets = section.required("targets", example: "{web: https://127.0.0.1:8443}") else { return nil }
         guard let entries = targets.entries, !entries.isEmpty else {
             reader.report(
                 targets.position,
@@ -32,11 +39,7 @@ extension ScenarioReader {
 
     private static func readTarget(_ entry: ScriptNode.Entry, folder: String, reader: ScriptReader) -> Scenario.Target?
     {
-        var named = reader.name(entry.key, "target", at: entry.keyPosition)
-        if entry.key == Scenario.loadName {
-            reader.report(entry.keyPosition, "'load' names the load generator itself; give the target another name")
-            named = false
-        }
+        let named = isName(entry, of: "target", reader: reader)
         var target = Scenario.Target(name: entry.key, url: "")
         if let url = entry.value.text {
             target.url = url
@@ -66,6 +69,16 @@ extension ScenarioReader {
             }
         }
         return sound ? target : nil
+    }
+
+    /// Whether something that requests are sent to may have this name.
+    static func isName(_ entry: ScriptNode.Entry, of what: String, reader: ScriptReader) -> Bool {
+        guard reader.name(entry.key, what, at: entry.keyPosition) else { return false }
+        if entry.key == Scenario.loadName {
+            reader.report(entry.keyPosition, "'load' names the load generator itself; give the \(what) another name")
+            return false
+        }
+        return true
     }
 
     private static func isURL(_ text: String, at position: ScriptPosition, reader: ScriptReader) -> Bool {

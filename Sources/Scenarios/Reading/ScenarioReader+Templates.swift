@@ -39,7 +39,7 @@ extension ScenarioReader {
     private func isSocial(_ system: Scenario.System, at place: ScriptPosition) -> Bool {
         if system == .social { return true }
         reader.report(
-            place, "only the social network has users and posts to draw from; this script's system is 'targets'")
+            place, "only the social network has users and posts to draw from; this script's system is '\(system.word)'")
         return false
     }
 

@@ -91,7 +91,7 @@ struct ScenarioReader {
         guard let entry = script.entry("population"), !entry.value.isNull else { return standard }
         if let system, system != .social {
             reader.report(
-                entry.keyPosition, "only the social network has a population; this script's system is 'targets'")
+                entry.keyPosition, "only the social network has a population; this script's system is '\(system.word)'")
             return nil
         }
         let keys = ["users", "friends", "posts", "comments", "skew"]
