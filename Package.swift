@@ -150,9 +150,9 @@ let package = Package(
         tests("ResilienceTesting", ["Resilience"]),
         tests("Measurement", ["TestSupport", histogram]),
         tests("FaultInjection", ["TestSupport", nioCore, nioPosix]),
-        tests("Scenarios", ["TestSupport", "Resilience", "FaultInjection"]),
+        tests("Scenarios", ["TestSupport", "Resilience", "FaultInjection", "Stations"]),
         tests("Stations", ["FaultInjection"]),
-        tests("StationService", ["TestSupport", "Stations", "Measurement", "LoadGenerator", "FaultInjection"]),
+        tests("StationService", ["Stations", "Measurement", "LoadGenerator", nioCore]),
         tests("LoadGenerator", ["CTestServer", "Measurement", "COpenSSL"]),
         tests(
             "ServiceKit",

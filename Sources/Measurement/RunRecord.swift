@@ -112,7 +112,8 @@ package struct RunRecord: Codable, Sendable {
         warmupNanoseconds: UInt64, offeredRatePerSecond: Double, steps: [StepInfo], slices: [Slice],
         accounting: Accounting, generator: GeneratorHealth, faults: [FaultWindow] = [],
         policySamples: [PolicySample] = [], stations: [StationRecord] = [], phases: [Phase] = [],
-        thresholds: [ThresholdResult] = [], failureSamples: [FailureSample] = [], interruption: String? = nil, abortedBy: String? = nil
+        thresholds: [ThresholdResult] = [], failureSamples: [FailureSample] = [], interruption: String? = nil,
+        abortedBy: String? = nil
     ) {
         self.variant = variant
         self.round = round

@@ -16,7 +16,7 @@ package enum MarkdownReport {
         if let comparison = Comparison(record, summaries: summaries) {
             lines += Self.comparison(comparison)
         } else if let summary = summaries.first {
-            lines += steps(summary)
+            lines += steps(summary) + stations(summary)
         }
         lines += thresholds(summaries)
         lines.append(
@@ -85,7 +85,7 @@ package enum MarkdownReport {
         return rows.isEmpty ? [] : table(["", "variant", "threshold", "measured"], rows)
     }
 
-    private static func table(_ titles: [String], _ rows: [[String]]) -> [String] {
+    static func table(_ titles: [String], _ rows: [[String]]) -> [String] {
         let rule = titles.indices.map { $0 == 0 ? "---" : "---:" }
         return ([titles, rule] + rows.map { $0.map(escape) }).map { "| " + $0.joined(separator: " | ") + " |" } + [""]
     }

@@ -108,11 +108,14 @@ package struct StationServer: Sendable {
     /// Replaces the control of every station at one instant; those that are not named are left alone from now on.
     ///
     /// - Parameter controls: Their values are sound, their names exist.
-    package func set(_ controls: [String: StationControl]) async throws {
+    package func set(_ controls: [String: StationControl]) async throws { try await setSoon(controls).get() }
+
+    /// The same, for those who can't suspend.
+    func setSoon(_ controls: [String: StationControl]) -> EventLoopFuture<Void> {
         let hall = hall
-        try await eventLoop.submit {
+        return eventLoop.submit {
             for station in hall.value.all { station.set(controls[station.name] ?? StationControl()) }
-        }.get()
+        }
     }
 
     // MARK: - End

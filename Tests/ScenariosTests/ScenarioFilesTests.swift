@@ -10,9 +10,10 @@ struct ScenarioFilesTests {
     static let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
         .deletingLastPathComponent()
 
+    /// Relative to `scenarios/`, those in folders below it included.
     static var names: [String] {
         let folder = root.appendingPathComponent("scenarios").path
-        let files = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
+        let files = (try? FileManager.default.subpathsOfDirectory(atPath: folder)) ?? []
         return files.filter { $0.hasSuffix(".yaml") }.sorted()
     }
 
@@ -23,7 +24,7 @@ struct ScenarioFilesTests {
     @Test("every script is sound and named like its file", arguments: names)
     func sound(name: String) throws {
         let scenario = try load(name)
-        #expect(scenario.name + ".yaml" == name)
+        #expect(scenario.name + ".yaml" == name.split(separator: "/").last.map(String.init))
         #expect(!scenario.description.isEmpty)
     }
 

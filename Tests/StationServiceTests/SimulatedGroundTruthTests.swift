@@ -49,7 +49,7 @@ struct SimulatedGroundTruthTests {
 
     @Test("response times are those of the theory", arguments: models)
     func agree(model: Model) throws {
-        let count = 120_000.0
+        let count = 60_000.0
         let rate = model.load * Double(model.slots) / 5e-3
         var source = Plan.Source(
             name: "load", arrivals: .poisson, rate: .constant(perSecond: rate), duration: .seconds(count / rate),

@@ -158,7 +158,7 @@ extension HTMLReport {
         guard !summary.isEmpty else { return [] }
         return [
             "<h3>Requests</h3>", requests(summary), phases(summary), breakdown(summary), errors(summary),
-            policies(summary),
+            stations(summary), policies(summary),
         ]
     }
 

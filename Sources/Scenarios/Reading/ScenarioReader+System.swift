@@ -12,7 +12,8 @@ extension ScenarioReader {
             reader.report(
                 node.position,
                 "\(word.quoted) is not a system\(NearestName.advice(for: word, among: ["social"])); for servers that are already "
-                    + "there write {targets: {web: https://host:port}}, for virtual stations {stations: {db: exp(5ms)}}")
+                    + "there write {targets: {web: https://host:port}}, for virtual stations {stations: {db: exp(5ms)}}"
+            )
             return nil
         }
         let position = script.entry("system")?.keyPosition
