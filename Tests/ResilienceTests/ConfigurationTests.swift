@@ -35,7 +35,7 @@ struct ConfigurationTests {
                     "load-shedder": ["limit": "adaptive", "queue": ["capacity": 50, "target": "10ms"]],
                     "adaptive-throttle": 1.5, "rate-limiter": ["rate": "100/s", "max-wait": "50ms"],
                     "adaptive-limit": ["algorithm": "vegas", "queue": 8, "max-wait": "20ms"],
-                    "outlier-ejection": ["consecutive-failures": 3],
+                    "outlier-ejection": ["consecutive-failures": 3], "hedge": "p95",
                 ]
             ]))
         let configuration = set.configuration(for: "post -> comment")
@@ -116,7 +116,7 @@ struct ConfigurationTests {
                 ],
                 "user": "enforcd", "post": 5,
             ]) == [
-                "post -> comment: retyr: unknown key; did you mean retry? (allowed: fallback, deadline, load-shedder, retry, circuit-breaker, adaptive-throttle, rate-limiter, bulkhead, adaptive-limit, attempt-timeout, outlier-ejection, all)",
+                "post -> comment: retyr: unknown key; did you mean retry? (allowed: fallback, deadline, load-shedder, retry, hedge, circuit-breaker, adaptive-throttle, rate-limiter, bulkhead, adaptive-limit, attempt-timeout, outlier-ejection, all)",
                 "post -> comment: retry: attempts: expected a whole number from 1 to 100, not 0",
                 "post -> comment: retry: backoff: jitter: expected one of none, full, equal, decorrelated, not \"ful\"; did you mean full? (allowed: none, full, equal, decorrelated)",
                 "post -> comment: bulkhead: limit: expected a whole number from 0 to 1000000, not \"many\"",

@@ -10,6 +10,8 @@ public struct PipelineConfiguration: Sendable, Equatable {
     public var loadShedder = PolicySetting<LoadShedderOptions>.initial
     /// Further attempts.
     public var retry = PolicySetting<RetryOptions>.initial
+    /// Attempts beside a slow one.
+    public var hedge = PolicySetting<HedgeOptions>.initial
     /// When the callee is left alone.
     public var circuitBreaker = PolicySetting<CircuitBreakerOptions>.initial
     /// The share of calls refused while the callee does not keep up.
@@ -36,6 +38,7 @@ public struct PipelineConfiguration: Sendable, Equatable {
             case .deadline: deadline
             case .loadShedder: loadShedder
             case .retry: retry
+            case .hedge: hedge
             case .circuitBreaker: circuitBreaker
             case .adaptiveThrottle: adaptiveThrottle
             case .rateLimiter: rateLimiter
@@ -51,6 +54,7 @@ public struct PipelineConfiguration: Sendable, Equatable {
             case .deadline: Self.replace(&deadline, newValue)
             case .loadShedder: Self.replace(&loadShedder, newValue)
             case .retry: Self.replace(&retry, newValue)
+            case .hedge: Self.replace(&hedge, newValue)
             case .circuitBreaker: Self.replace(&circuitBreaker, newValue)
             case .adaptiveThrottle: Self.replace(&adaptiveThrottle, newValue)
             case .rateLimiter: Self.replace(&rateLimiter, newValue)

@@ -27,6 +27,8 @@ public enum PolicyKind: String, Sendable, Hashable, Codable, CaseIterable, Codin
     case loadShedder = "load-shedder"
     /// Tries a failed call again.
     case retry
+    /// Makes a slow call a second time beside the first.
+    case hedge
     /// Stops calling a callee that fails.
     case circuitBreaker = "circuit-breaker"
     /// Refuses a share of the calls while the callee does not serve them.
@@ -87,6 +89,7 @@ struct PolicyMask: OptionSet, Sendable {
         case .deadline: .deadline
         case .loadShedder: .loadShedder
         case .retry: .retry
+        case .hedge: .hedge
         case .circuitBreaker: .circuitBreaker
         case .adaptiveThrottle: .adaptiveThrottle
         case .rateLimiter: .rateLimiter

@@ -71,6 +71,7 @@ public struct HedgeOptions: Sendable, Equatable {
 
 extension HedgeOptions: PolicyOptions {
     static var blank: HedgeOptions { HedgeOptions() }
+    static var isOptIn: Bool { true }
     static var shorthand: String? { "delay" }
 
     static var fields: [ConfigurationField<HedgeOptions>] {

@@ -91,6 +91,8 @@ enum Step: Sendable {
     case refused(Rejection)
     case cancelled
     case wait(Wait)
+    /// The attempt may be hedged: several passages, each of which asks by itself.
+    case race
 
     /// What has to be waited for before the next step.
     @usableFromInline
@@ -150,7 +152,7 @@ extension ResiliencePipeline {
     private func open(_ call: inout PipelineCall, _ passage: inout Passage) -> Step {
         if call.mask.contains(.retry) { retry.begin(at: passage.now) }
         call.context.attempt = 1
-        return ask(&passage, mask: call.mask, call.context)
+        return ask(&passage, mask: call.mask, call.context, mayRace: true)
     }
 
     /// Another attempt of a call begins.
@@ -159,13 +161,30 @@ extension ResiliencePipeline {
         call.context.attempt += 1
         call.bindsContext = true
         passage.now = time.now()
-        return ask(&passage, mask: PolicyMask(rawValue: active.load(ordering: .relaxed)), call.context)
+        let mask = PolicyMask(rawValue: active.load(ordering: .relaxed))
+        return ask(&passage, mask: mask, call.context, mayRace: true)
+    }
+
+    /// One of the attempts of a hedged call begins, the first one (0) or one beside it.
+    @usableFromInline
+    func openHedged(_ number: Int, _ call: inout PipelineCall, _ passage: inout Passage) -> Step {
+        if number > 0 {
+            call.context.isHedge = true
+            call.bindsContext = true
+        }
+        passage.now = time.now()
+        let mask = PolicyMask(rawValue: active.load(ordering: .relaxed))
+        return ask(&passage, mask: mask, call.context, mayRace: false)
     }
 
     /// An attempt asks all policies that admit it.
-    private func ask(_ passage: inout Passage, mask: PolicyMask, _ context: CallContext) -> Step {
+    private func ask(
+        _ passage: inout Passage, mask: PolicyMask, _ context: CallContext, mayRace: Bool
+    ) -> Step {
         if Task.isCancelled { return .cancelled }
         if let deadline = context.deadline, passage.now >= deadline { return .refused(deadlineRejection()) }
+        // A call that may not be repeated is made once, whatever the policy says.
+        if mask.contains(.hedge), mayRace, context.idempotency.isRepeatable { return .race }
         passage.pending = mask.intersection(.admission)
         return proceed(&passage, context)
     }

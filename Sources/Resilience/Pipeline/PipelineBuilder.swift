@@ -29,6 +29,11 @@ public enum PipelineBuilder {
         [PipelineElement(kind: .retry) { $0.retry = PolicySetting(mode: .enforced, options: options) }]
     }
 
+    /// A hedge.
+    public static func buildExpression(_ options: HedgeOptions) -> [PipelineElement] {
+        [PipelineElement(kind: .hedge) { $0.hedge = PolicySetting(mode: .enforced, options: options) }]
+    }
+
     /// A circuit breaker.
     public static func buildExpression(_ options: CircuitBreakerOptions) -> [PipelineElement] {
         [
@@ -104,15 +109,26 @@ public enum PipelineBuilder {
 extension PipelineConfiguration {
     /// The configuration that a block describes, everything in it enforced.
     ///
-    /// - Parameter policies: The options of each policy, one line each.
+    /// - Parameters:
+    ///   - idempotency: Whether the calls may be repeated, when it is the same for all of them: a hedge around calls
+    ///     that may not be is refused. Nil: each call says it, and those that may not be repeated are not hedged.
+    ///   - policies: The options of each policy, one line each.
     /// - Throws: Every policy that stands in a place where it would do harm, and everything that is wrong with the
     ///   options.
-    public init(@PipelineBuilder _ policies: () -> [PipelineElement]) throws(ConfigurationFaults) {
+    public init(
+        idempotency: Idempotency? = nil, @PipelineBuilder _ policies: () -> [PipelineElement]
+    ) throws(ConfigurationFaults) {
         self.init()
         let elements = policies()
         var faults = Self.orderFaults(elements.map(\.kind))
         for element in elements { element.configure(&self) }
         faults += self.faults()
+        if idempotency == .unsafe, hedge.mode != .disabled {
+            faults.append(
+                ConfigurationFault(
+                    path: [PolicyKind.hedge.rawValue],
+                    message: "the calls may not be repeated, and a hedge makes them twice"))
+        }
         if !faults.isEmpty { throw ConfigurationFaults(faults) }
     }
 
@@ -156,6 +172,11 @@ extension PolicyKind {
         case (.retry, .bulkhead), (.retry, .adaptiveLimit): "a slot would be held while a retry waits"
         case (.retry, .adaptiveThrottle), (.retry, .rateLimiter): "every attempt is a call to the callee"
         case (.retry, .attemptTimeout): "the limit would be that of all attempts together; use a deadline for that"
+        case (.retry, .hedge): "a retry inside would multiply the attempts of every hedge"
+        case (.hedge, .circuitBreaker), (.hedge, .adaptiveThrottle), (.hedge, .rateLimiter), (.hedge, .bulkhead),
+            (.hedge, .adaptiveLimit):
+            "every attempt is a call to the callee, and has to be admitted and counted by itself"
+        case (.hedge, .attemptTimeout): "every attempt has its own limit"
         case (.circuitBreaker, .bulkhead), (.circuitBreaker, .adaptiveLimit), (.circuitBreaker, .rateLimiter):
             "calls would wait for their turn only to be refused"
         case (.circuitBreaker, .adaptiveThrottle): "calls that an open breaker refuses would count as unanswered"
@@ -176,13 +197,17 @@ extension ResiliencePipeline {
     ///   - name: What the pipeline is called in metrics and events.
     ///   - time: The clock that everything in it is measured with.
     ///   - seed: Where jitter starts; the same seed gives the same waiting times.
+    ///   - idempotency: Whether the calls may be repeated, when it is the same for all of them: a hedge around calls
+    ///     that may not be is refused.
     ///   - policies: The options of each policy, one line each.
     /// - Throws: Every policy that stands in a place where it would do harm, and everything that is wrong with the
     ///   options.
     public convenience init(
         name: String, time: TimeSource = .system, seed: UInt64 = .random(in: .min ... .max),
-        @PipelineBuilder policies: () -> [PipelineElement]
+        idempotency: Idempotency? = nil, @PipelineBuilder policies: () -> [PipelineElement]
     ) throws(ConfigurationFaults) {
-        try self.init(name: name, configuration: PipelineConfiguration(policies), time: time, seed: seed)
+        try self.init(
+            name: name, configuration: PipelineConfiguration(idempotency: idempotency, policies), time: time,
+            seed: seed)
     }
 }

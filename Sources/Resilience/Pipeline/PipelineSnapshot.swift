@@ -68,6 +68,7 @@ extension ResiliencePipeline {
             ConfigurationMap([
                 .init("budget-balance", retry.budget.balance(at: time.now()).map { .double($0) } ?? .null)
             ])
+        case .hedge: hedge.status.map
         case .circuitBreaker: circuitBreaker.status.map
         case .adaptiveThrottle: adaptiveThrottle.status.map
         case .rateLimiter: rateLimiter.status.map
@@ -87,6 +88,15 @@ extension LoadShedder.Status {
         ConfigurationMap([
             .init("in-flight", .int(inFlight)), .init("limit", .int(limit)), .init("queued", .int(queued)),
             .init("threshold", .int(threshold)),
+        ])
+    }
+}
+
+extension Hedge.Status {
+    fileprivate var map: ConfigurationMap {
+        ConfigurationMap([
+            .init("delay", delay.text), .init("samples", .int(samples)),
+            .init("budget-balance", budgetBalance.map { .double($0) } ?? .null),
         ])
     }
 }

@@ -3,33 +3,43 @@
 extension ResiliencePipeline {
     /// One attempt and what it means.
     @usableFromInline
-    struct Attempt<Success: Sendable, Failure: Error>: Sendable {
+    struct Attempt<Success: Sendable, Failure: Error>: HedgedOutcome {
         @usableFromInline var result: Result<Success, ResilienceError<Failure>>
         @usableFromInline var classification: Classification
-        /// Whether the operation was run at all.
-        @usableFromInline var wasRun: Bool
+        /// Times the operation was run: none when a policy refused it, several when it was hedged.
+        @usableFromInline var runs: Int
         @usableFromInline var end: MonotonicInstant
 
         @inlinable
         init(
-            _ result: Result<Success, ResilienceError<Failure>>, _ classification: Classification, wasRun: Bool,
+            _ result: Result<Success, ResilienceError<Failure>>, _ classification: Classification, runs: Int,
             end: MonotonicInstant
         ) {
             self.result = result
             self.classification = classification
-            self.wasRun = wasRun
+            self.runs = runs
             self.end = end
+        }
+
+        /// What it means for the attempts beside it.
+        @usableFromInline
+        var judgement: Hedge.Judgement {
+            switch result {
+            case .failure(.rejected): .refused
+            case .failure(.cancelled): .cancelled
+            case .success, .failure(.operation), .failure(.timedOut): Hedge.Judgement(classification)
+            }
         }
 
         @inlinable
         static func refused(_ rejection: Rejection, at end: MonotonicInstant) -> Attempt {
             let classification = Classification(.ignore, retry: .always, retryAfter: rejection.retryAfter)
-            return Attempt(.failure(.rejected(rejection, last: nil)), classification, wasRun: false, end: end)
+            return Attempt(.failure(.rejected(rejection, last: nil)), classification, runs: 0, end: end)
         }
 
         @inlinable
-        static func cancelled(wasRun: Bool = false, last: Failure? = nil, at end: MonotonicInstant) -> Attempt {
-            Attempt(.failure(.cancelled(last: last)), .ignore, wasRun: wasRun, end: end)
+        static func cancelled(runs: Int = 0, last: Failure? = nil, at end: MonotonicInstant) -> Attempt {
+            Attempt(.failure(.cancelled(last: last)), .ignore, runs: runs, end: end)
         }
 
         /// Failures and refusals; not what was ignored.
@@ -45,7 +55,7 @@ extension ResiliencePipeline {
         func failed(_ call: PipelineCall) -> Retry.Failed {
             Retry.Failed(
                 attempt: call.context.attempt, retry: classification.retry, retryAfter: classification.retryAfter,
-                isLocal: !wasRun, idempotency: call.context.idempotency, deadline: call.context.deadline,
+                isLocal: runs == 0, idempotency: call.context.idempotency, deadline: call.context.deadline,
                 previousDelay: call.delay)
         }
 
@@ -77,6 +87,7 @@ extension ResiliencePipeline {
     @inlinable @inline(never)
     func attempt<Success: Sendable, Failure: Error>(
         _ call: PipelineCall, _ passage: Passage, _ step: Step, _ classifier: Classifier<Success, Failure>,
+        _ discard: (@Sendable (Success) async -> Void)?,
         _ operation: @Sendable (CallContext) async throws(Failure) -> Success
     ) async -> Attempt<Success, Failure> {
         switch step {
@@ -84,8 +95,42 @@ extension ResiliencePipeline {
             let (result, isExpired) = await runOperation(call, passage, operation)
             return conclude(result, isExpired: isExpired, classifier.classify(result), passage)
         case .refused(let rejection): return .refused(rejection, at: passage.now)
+        case .race: return await race(call, from: passage.now, classifier, discard, operation)
         // Whoever waited has been settled before.
         case .cancelled, .wait: return .cancelled(at: passage.now)
+        }
+    }
+
+    /// An attempt with others beside it when it is slow. Each of them asks all policies by itself.
+    @inlinable @inline(never)
+    func race<Success: Sendable, Failure: Error>(
+        _ call: PipelineCall, from start: MonotonicInstant, _ classifier: Classifier<Success, Failure>,
+        _ discard: (@Sendable (Success) async -> Void)?,
+        _ operation: @Sendable (CallContext) async throws(Failure) -> Success
+    ) async -> Attempt<Success, Failure> {
+        var close: (@Sendable (Attempt<Success, Failure>) async -> Void)?
+        if let discard {
+            close = { attempt in
+                if case .success(let value) = attempt.result { await discard(value) }
+            }
+        }
+        let settled = await hedge.race(deadline: call.context.deadline, from: start, discard: close) {
+            (number: Int) async -> Attempt<Success, Failure> in
+            var call = call
+            var passage = Passage()
+            var step = openHedged(number, &call, &passage)
+            if step.isWaiting { step = await settle(step, &call, &passage) }
+            return await attempt(call, passage, step, classifier, nil, operation)
+        }
+        switch settled {
+        case .outcome(var attempt, let runs):
+            attempt.runs = runs
+            attempt.end = time.now()
+            return attempt
+        case .cancelled(let attempt, let runs):
+            var last: Failure?
+            if case .failure(let error) = attempt.result { last = error.lastFailure }
+            return .cancelled(runs: runs, last: last, at: time.now())
         }
     }
 
@@ -109,19 +154,19 @@ extension ResiliencePipeline {
     ) -> Attempt<Success, Failure> {
         let end = time.now()
         switch result {
-        case .success(let value): return Attempt(.success(value), classification, wasRun: true, end: end)
+        case .success(let value): return Attempt(.success(value), classification, runs: 1, end: end)
         case .failure(let error):
             if isExpired {
                 let timeout = timeout(limit: passage.limit)
                 // Only the attempt's own limit is worth another attempt: after the total one nobody waits.
                 let rule = timeout.scope == .attempt ? Classification.RetryRule.whenIdempotent : .never
                 return Attempt(
-                    .failure(.timedOut(timeout, last: nil)), Classification(.failure, retry: rule), wasRun: true,
+                    .failure(.timedOut(timeout, last: nil)), Classification(.failure, retry: rule), runs: 1,
                     end: end)
             }
             // An error under cancellation says nothing about the callee, whatever it looks like.
-            if Task.isCancelled { return .cancelled(wasRun: true, last: error, at: end) }
-            return Attempt(.failure(.operation(error)), classification, wasRun: true, end: end)
+            if Task.isCancelled { return .cancelled(runs: 1, last: error, at: end) }
+            return Attempt(.failure(.operation(error)), classification, runs: 1, end: end)
         }
     }
 

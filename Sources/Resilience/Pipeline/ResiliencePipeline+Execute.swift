@@ -13,6 +13,8 @@ extension ResiliencePipeline {
     ///   - criticality: How much is lost when the call is refused; `critical` when nobody says anything.
     ///   - cohort: Which part of its class goes first when some of it has to be refused.
     ///   - classifier: What results mean; by default every error but a cancellation is a failure.
+    ///   - discard: Gets every value that is not returned, such as the response of an attempt that was retried or lost
+    ///     to a hedge, to close what it holds; the call waits for it.
     ///   - operation: Run once per attempt, with the attempt's number and deadline. It has to end soon after its task
     ///     is cancelled.
     /// - Returns: The operation's result. A value that the classifier calls a failure is returned when there is no
@@ -22,11 +24,12 @@ extension ResiliencePipeline {
     public func execute<Success: Sendable, Failure: Error>(
         idempotency: Idempotency = .unsafe, deadline: MonotonicInstant? = nil, criticality: Criticality? = nil,
         cohort: Cohort? = nil, classifier: Classifier<Success, Failure> = .default,
+        discard: (@Sendable (Success) async -> Void)? = nil,
         operation: @Sendable (CallContext) async throws(Failure) -> Success
     ) async throws(ResilienceError<Failure>) -> Success {
         let request = CallRequest(
             idempotency: idempotency, deadline: deadline, criticality: criticality, cohort: cohort)
-        return try await run(request, classifier, operation).get()
+        return try await run(request, classifier, discard, operation).get()
     }
 
     /// Runs an operation under the policies, with an answer for the case that it fails.
@@ -37,6 +40,8 @@ extension ResiliencePipeline {
     ///   - criticality: How much is lost when the call is refused; `critical` when nobody says anything.
     ///   - cohort: Which part of its class goes first when some of it has to be refused.
     ///   - classifier: What results mean; by default every error but a cancellation is a failure.
+    ///   - discard: Gets every value that is not returned, such as the response of an attempt that was retried or lost
+    ///     to a hedge, to close what it holds; the call waits for it.
     ///   - answer: Asked when the call failed and the pipeline's fallback is enforced, but not when the caller gave
     ///     up. Nil means that there is no answer to this failure: the error is thrown.
     ///   - operation: Run once per attempt.
@@ -46,12 +51,13 @@ extension ResiliencePipeline {
     public func execute<Success: Sendable, Failure: Error>(
         idempotency: Idempotency = .unsafe, deadline: MonotonicInstant? = nil, criticality: Criticality? = nil,
         cohort: Cohort? = nil, classifier: Classifier<Success, Failure> = .default,
+        discard: (@Sendable (Success) async -> Void)? = nil,
         fallback answer: @Sendable (ResilienceError<Failure>) async -> Success?,
         operation: @Sendable (CallContext) async throws(Failure) -> Success
     ) async throws(ResilienceError<Failure>) -> Success {
         let request = CallRequest(
             idempotency: idempotency, deadline: deadline, criticality: criticality, cohort: cohort)
-        switch await run(request, classifier, operation) {
+        switch await run(request, classifier, discard, operation) {
         case .success(let value): return value
         case .failure(let error):
             var isCancelled = false
@@ -68,12 +74,13 @@ extension ResiliencePipeline {
     @inlinable @inline(__always)
     func run<Success: Sendable, Failure: Error>(
         _ request: CallRequest, _ classifier: Classifier<Success, Failure>,
+        _ discard: (@Sendable (Success) async -> Void)?,
         _ operation: @Sendable (CallContext) async throws(Failure) -> Success
     ) async -> Result<Success, ResilienceError<Failure>> {
         var call = PipelineCall(request)
         var passage = Passage()
         let step = begin(&call, &passage)
-        guard step.isAdmitted else { return await runSlowly(call, passage, step, classifier, operation) }
+        guard step.isAdmitted else { return await runSlowly(call, passage, step, classifier, discard, operation) }
         let (result, isExpired) = await runOperation(call, passage, operation)
         let classification = classifier.classify(result)
         if case .success(let value) = result, !classification.verdict.isFailure {
@@ -81,27 +88,29 @@ extension ResiliencePipeline {
             return .success(value)
         }
         let attempt = conclude(result, isExpired: isExpired, classification, passage)
-        return await goOn(call, after: attempt, classifier, operation)
+        return await goOn(call, after: attempt, classifier, discard, operation)
     }
 
     /// A call that was refused or has to wait.
     @inlinable @inline(never)
     func runSlowly<Success: Sendable, Failure: Error>(
         _ initial: PipelineCall, _ first: Passage, _ step: Step, _ classifier: Classifier<Success, Failure>,
+        _ discard: (@Sendable (Success) async -> Void)?,
         _ operation: @Sendable (CallContext) async throws(Failure) -> Success
     ) async -> Result<Success, ResilienceError<Failure>> {
         var call = initial
         var passage = first
         var step = step
         if step.isWaiting { step = await settle(step, &call, &passage) }
-        let attempt = await attempt(call, passage, step, classifier, operation)
-        return await goOn(call, after: attempt, classifier, operation)
+        let attempt = await attempt(call, passage, step, classifier, discard, operation)
+        return await goOn(call, after: attempt, classifier, discard, operation)
     }
 
     /// From the first attempt's end to that of the call.
     @inlinable @inline(never)
     func goOn<Success: Sendable, Failure: Error>(
         _ initial: PipelineCall, after first: Attempt<Success, Failure>, _ classifier: Classifier<Success, Failure>,
+        _ discard: (@Sendable (Success) async -> Void)?,
         _ operation: @Sendable (CallContext) async throws(Failure) -> Success
     ) async -> Result<Success, ResilienceError<Failure>> {
         var call = initial
@@ -109,9 +118,11 @@ extension ResiliencePipeline {
         var lastFailure: Failure?
         var lastValue: Success?
         while true {
-            if attempt.wasRun { call.attempts += 1 }
+            call.attempts += attempt.runs
             switch attempt.result {
             case .success(let value):
+                // The value of an earlier attempt has been superseded.
+                if let lastValue, let discard { await discard(lastValue) }
                 if !attempt.classification.verdict.isFailure {
                     end(call, .success, at: attempt.end)
                     return .success(value)
@@ -123,18 +134,21 @@ extension ResiliencePipeline {
             guard attempt.isRetryable, case .retry(let delay) = decide(attempt.failed(call), call, at: attempt.end)
             else {
                 end(call, attempt.outcome, at: attempt.end)
-                return attempt.final(lastFailure: lastFailure, lastValue: lastValue)
+                let result = attempt.final(lastFailure: lastFailure, lastValue: lastValue)
+                if case .failure = result, let lastValue, let discard { await discard(lastValue) }
+                return result
             }
             call.delay = delay
             guard await pause(delay, from: attempt.end) else {
                 retry.budget.giveBack()
                 end(call, .cancelled, at: time.now())
+                if let lastValue, let discard { await discard(lastValue) }
                 return .failure(.cancelled(last: lastFailure))
             }
             var passage = Passage()
             var step = openAgain(&call, &passage)
             if step.isWaiting { step = await settle(step, &call, &passage) }
-            attempt = await self.attempt(call, passage, step, classifier, operation)
+            attempt = await self.attempt(call, passage, step, classifier, discard, operation)
         }
     }
 

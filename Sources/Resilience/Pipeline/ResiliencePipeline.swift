@@ -4,8 +4,8 @@ internal import Synchronization
 
 /// All policies between a caller and a callee, under one name (`post -> comment`).
 ///
-/// The shape is fixed, from the outermost to the innermost policy: fallback, deadline, load shedder, retry, circuit
-/// breaker, adaptive throttle, rate limiter, bulkhead, adaptive limit, attempt timeout. So every attempt is evidence
+/// The shape is fixed, from the outermost to the innermost policy: fallback, deadline, load shedder, retry, hedge,
+/// circuit breaker, adaptive throttle, rate limiter, bulkhead, adaptive limit, attempt timeout. So every attempt is evidence
 /// for the breaker, no slot is held while a retry waits, and queueing has its own limit. Outlier ejection stands
 /// beside them: whoever picks the endpoint of an attempt asks it. What each policy does is configuration, and changes
 /// while calls are under way: the next attempt sees it, and state (the breaker's window, the bulkhead's slots, the
@@ -21,6 +21,8 @@ public final class ResiliencePipeline: Sendable {
     /// For code that can't be a closure, and for its status.
     public let loadShedder: LoadShedder
     @usableFromInline let retry: Retry
+    /// For its status.
+    public let hedge: Hedge
     /// For code that can't be a closure: `circuitBreaker.acquire()`.
     public let circuitBreaker: CircuitBreaker
     /// For code that can't be a closure, and for its status.
@@ -68,6 +70,9 @@ public final class ResiliencePipeline: Sendable {
         retry = Retry(
             checked: configuration.retry.options ?? .blank, mode: configuration.retry.mode, seed: seeds.next(),
             listener: telemetry.listener { .retry($0) })
+        hedge = Hedge(
+            checked: configuration.hedge, metrics: HedgeMetrics([("name", name)]), time: time,
+            listener: telemetry.listener { .hedge($0) })
         circuitBreaker = CircuitBreaker(
             checked: configuration.circuitBreaker.options ?? .blank, mode: configuration.circuitBreaker.mode,
             time: time, seed: seeds.next(), listener: telemetry.listener { .circuitBreaker($0) })
@@ -126,6 +131,7 @@ public final class ResiliencePipeline: Sendable {
         if new.deadline != old.deadline { deadline.apply(new.deadline) }
         if new.loadShedder != old.loadShedder { loadShedder.apply(new.loadShedder) }
         if new.retry != old.retry { retry.apply(mode: new.retry.mode, options: new.retry.options ?? .blank) }
+        if new.hedge != old.hedge { hedge.apply(new.hedge) }
         if new.circuitBreaker != old.circuitBreaker {
             circuitBreaker.apply(mode: new.circuitBreaker.mode, options: new.circuitBreaker.options ?? .blank)
         }

@@ -36,6 +36,8 @@ public struct PipelineCounters: Sendable, Equatable {
     public internal(set) var timeouts: UInt64 = 0
     /// Attempts after the first.
     public internal(set) var retries: UInt64 = 0
+    /// Attempts beside a slow or failed one.
+    public internal(set) var hedges: UInt64 = 0
     /// Failed calls that a fallback answered.
     public internal(set) var fallbacks: UInt64 = 0
     /// Results that came after the breaker's state had changed.
@@ -71,6 +73,7 @@ public struct PipelineCounters: Sendable, Equatable {
             "cancellations": cancellations, "timeouts": timeouts, "retries": retries, "fallbacks": fallbacks,
             "late": lateResults,
         ]
+        if hedges > 0 { all["hedges"] = hedges }
         if ejections > 0 { all["ejections"] = ejections }
         for reason in Rejection.Reason.allCases {
             if rejections(reason) > 0 { all["rejected.\(reason.label)"] = rejections(reason) }

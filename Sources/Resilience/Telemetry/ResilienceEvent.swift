@@ -12,6 +12,8 @@ public struct ResilienceEvent: Sendable, Hashable {
         case loadShedder(LoadShedderEvent)
         /// The retry decided about a failure.
         case retry(RetryEvent)
+        /// The hedge did something.
+        case hedge(HedgeEvent)
         /// The circuit breaker did something.
         case circuitBreaker(CircuitBreakerEvent)
         /// The adaptive throttle refused a call.
@@ -82,6 +84,7 @@ extension ResilienceEvent.Kind {
         case .deadline: .deadline
         case .loadShedder: .loadShedder
         case .retry: .retry
+        case .hedge: .hedge
         case .circuitBreaker: .circuitBreaker
         case .adaptiveThrottle: .adaptiveThrottle
         case .rateLimiter: .rateLimiter
@@ -115,6 +118,14 @@ extension ResilienceEvent.Kind: CustomStringConvertible {
         case .retry(.retrying(let attempt, let delay)):
             return "retry: attempt \(attempt) in \(ConfigurationText.format(delay))"
         case .retry(.stopped(let reason, let attempts)): return "retry: gave up after \(attempts) (\(reason.rawValue))"
+        case .hedge(.started(let number, let cause, let after, let shadow)):
+            let time = ConfigurationText.format(after)
+            return
+                "hedge \(shadow ? "would have started" : "started") attempt \(number) after \(time) (\(cause.rawValue))"
+        case .hedge(.denied(let shadow)): return shadow ? "hedge would have been denied" : "hedge denied"
+        case .hedge(.ended(let outcome)): return "hedge \(outcome.rawValue)"
+        case .hedge(.waited(let duration)):
+            return "hedge: waited \(ConfigurationText.format(duration)) for attempts to end"
         case .attemptTimeout(.timedOut(let limit, let shadow)):
             return "attempt \(shadow ? "would have " : "")timed out after \(ConfigurationText.format(limit))"
         case .fallback(.used(let shadow)): return shadow ? "fallback would have answered" : "fallback answered"
