@@ -15,6 +15,7 @@ extension HotPath {
         let throttle = try AdaptiveThrottle()
         let shedder = try LoadShedder(LoadShedderOptions(limit: 64))
         let endpoints = try OutlierEjection([0, 1, 2])
+        let hedge = try Hedge()
         return [
             HotPath("rate-limiter-admitted") { count in
                 for _ in 0..<count { try limiter.acquireNow() }
@@ -39,6 +40,15 @@ extension HotPath {
             },
             HotPath("outlier-ejection") { count in
                 for _ in 0..<count { endpoints.end(endpoints.begin(1), .success) }
+            },
+            HotPath("hedge-not-needed") { count in
+                var sum = 0
+                for index in 0..<count {
+                    sum &+= try await hedge.run(idempotency: .safe) { context async throws(Rejection) in
+                        context.attempt &+ index
+                    }
+                }
+                consume(sum)
             },
         ]
     }
