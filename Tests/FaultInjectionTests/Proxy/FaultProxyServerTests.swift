@@ -28,15 +28,19 @@ struct FaultProxyServerTests {
             let connection = try await Connection.open(proxy)
             try await lab.ok(
                 "POST", "/proxies/echo/toxics", #"{"name":"slow","type":"latency","attributes":{"latency":300}}"#)
-            var start = ContinuousClock.now
-            #expect(try await connection.exchange("a") == "a")
-            let slow = ContinuousClock.now - start
-            #expect(slow >= .milliseconds(300))
+            func timed(_ text: String) async throws -> Duration {
+                let start = ContinuousClock.now
+                #expect(try await connection.exchange(text) == text)
+                return ContinuousClock.now - start
+            }
+            #expect(try await timed("a") >= .milliseconds(300))
             try await lab.ok("DELETE", "/proxies/echo/toxics/slow")
-            start = ContinuousClock.now
-            #expect(try await connection.exchange("b") == "b")
-            let fast = ContinuousClock.now - start
-            #expect(fast < .milliseconds(300))
+            // The toxic would delay every one of them; a busy machine delays some.
+            var fastest = Duration.seconds(60)
+            for text in ["b", "c", "d", "e", "f"] where fastest >= .milliseconds(300) {
+                fastest = min(fastest, try await timed(text))
+            }
+            #expect(fastest < .milliseconds(300))
         }
     }
 
