@@ -16,6 +16,10 @@ static inline int seawall_ssl_set_server_name(SSL *ssl, const char *name) {
 static inline void seawall_ssl_set_mode(SSL_CTX *context) {
     SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
     SSL_CTX_set_read_ahead(context, 1);
-    SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
     SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
+}
+
+/// 1 when the library can speak the versions from `lowest` to `highest`.
+static inline int seawall_ssl_set_versions(SSL_CTX *context, int lowest, int highest) {
+    return (int)(SSL_CTX_set_min_proto_version(context, lowest) && SSL_CTX_set_max_proto_version(context, highest));
 }

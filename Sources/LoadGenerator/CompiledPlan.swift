@@ -15,7 +15,7 @@ final class CompiledPlan: @unchecked Sendable {
     let requests: UnsafeBufferPointer<CompiledRequest>
     let tables: [CompiledTable]
     let targets: [ResolvedTarget]
-    /// Class 0 is for connecting; the others are the distinct timeouts of requests.
+    /// Class 0 is for connecting; then come the distinct timeouts of requests, and being idle, by target.
     let timeouts: [UInt64]
     let variableCount: Int
     /// End of the last source, in nanoseconds after the start.
@@ -58,7 +58,8 @@ final class CompiledPlan: @unchecked Sendable {
         self.steps = steps
         self.requestOfStep = requestOfStep
         tables = plan.tables.map { CompiledTable($0, arena) }
-        timeouts = builder.timeouts
+        let idle = plan.connections.idleTimeout?.nanoseconds ?? UInt64(Int64.max)
+        timeouts = builder.timeouts + plan.targets.map { _ in idle }
         variableCount = builder.variableCount
         loadNanoseconds = plan.sources.map { $0.startOffset.nanoseconds + $0.duration.nanoseconds }.max() ?? 0
         self.arena = arena
@@ -66,6 +67,9 @@ final class CompiledPlan: @unchecked Sendable {
 }
 
 extension CompiledPlan {
+    /// Place of a target's idle connections among the timeouts.
+    func idleClass(_ target: Int) -> Int32 { Int32(timeouts.count - targets.count + target) }
+
     var layout: SliceRecorder.Layout {
         SliceRecorder.Layout(
             steps: steps.count, targetOfStep: requestOfStep.map(\.target), targets: plan.targets.map(\.name))

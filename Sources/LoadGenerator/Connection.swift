@@ -2,16 +2,17 @@
 
 /// A connection of a worker to a target. Plain data in a ``Slab``; its buffers are kept when it is closed and its record reused.
 struct Connection: BitwiseCopyable {
-    enum Phase: UInt8 { case closed, connecting, handshaking, idle, active }
+    enum Phase: UInt8 { case closed, resolving, connecting, handshaking, idle, active }
 
     var phase = Phase.closed
     /// Stamped into epoll's user data, so that an event for a closed connection does not reach the next one with its number.
     var generation: UInt32 = 0
     var descriptor: Int32 = -1
     var target: Int32 = 0
-    /// Position in the target's addresses, and how many were tried.
-    var address = 0
-    var addressesTried = 0
+    /// Where in the turn of the target's addresses it begins, how many it has tried, and which it tried last.
+    var firstAddress: Int32 = 0
+    var addressesTried: Int32 = 0
+    var address: Int32 = 0
     /// SSL object; nil for plain TCP.
     var ssl: OpaquePointer?
     /// Session whose request is under way here; −1 for none.
@@ -20,6 +21,9 @@ struct Connection: BitwiseCopyable {
     var owner: Int32 = -1
     /// Answers received in whole.
     var served: UInt32 = 0
+    /// Its own limits: requests that it may still serve, and CLOCK_MONOTONIC from which on it is too old.
+    var requestsLeft = UInt32.max
+    var retiresAt = UInt64.max
     /// When it began to be made, when its name had been looked up (0: it was known), and when TCP was connected (0: not
     /// yet, or without TLS, where its first request is sent at that instant).
     var opened: UInt64 = 0
@@ -71,6 +75,10 @@ struct DeadlineLists {
         for list in lists where list.first >= 0 { earliest = min(earliest, connections[list.first].pointee.deadline) }
         return earliest
     }
+
+    /// The connection that has been in a list for longest or shortest, or −1.
+    func first(of class: Int32) -> Int32 { lists[Int(`class`)].first }
+    func last(of class: Int32) -> Int32 { lists[Int(`class`)].last }
 
     /// A connection whose deadline is not after `now`, or −1. It stays in its list.
     func firstDue(_ now: UInt64) -> Int32 {

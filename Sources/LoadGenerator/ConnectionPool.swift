@@ -1,35 +1,34 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// A worker's connections to one target, and the sessions that wait for one.
+///
+/// The idle connections themselves are a list of ``DeadlineLists``: in the order of when they became idle, so the last one is the
+/// warmest, and the first one is the next to time out.
 struct ConnectionPool {
-    /// Connections without a request, the last used one at the end: it is the warmest, and the others may time out.
-    private(set) var idle: [Int32] = []
-    /// Sessions whose request waits for a connection, first come first served.
+    /// Sessions whose request waits for a connection, first come first served; so the first one's time is up first.
     private(set) var waiting = WaitingQueue()
     /// Connections that exist, in any phase.
     var open = 0
     let limit: Int
     /// See `Worker.openForWaiting`.
     var isOpening = false
-    /// Address that the next connection tries first.
-    var address = 0
+    /// Where the target is reached.
+    var addresses: AddressBook
+    /// Connections that wait for the target's name to be looked up.
+    var resolving: [(connection: Int32, generation: UInt32)] = []
     /// Makes the connections' TLS; nil for plain TCP.
     let tls: TLSClient?
+    /// Place of the idle connections among the lists of deadlines.
+    let idleClass: Int32
 
-    init(limit: Int, tls: TLSClient?) {
+    init(limit: Int, tls: TLSClient?, resolved: ResolvedTarget, idleClass: Int32) {
         self.limit = limit
         self.tls = tls
-        idle.reserveCapacity(limit)
+        addresses = AddressBook(resolved.addresses, at: resolved.lookedUp)
+        self.idleClass = idleClass
     }
 
-    mutating func takeIdle() -> Int32? { idle.popLast() }
-
-    mutating func putIdle(_ connection: Int32) { idle.append(connection) }
-
-    /// Forgets an idle connection that has been closed by the server.
-    mutating func removeIdle(_ connection: Int32) {
-        if let position = idle.lastIndex(of: connection) { idle.remove(at: position) }
-    }
+    var hasRoom: Bool { open < limit }
 
     mutating func enqueue(_ session: Int32) { waiting.append(session) }
     mutating func dequeue() -> Int32? { waiting.popFirst() }
@@ -42,6 +41,7 @@ struct WaitingQueue {
     private var head = 0
 
     var count: Int { items.count - head }
+    var first: Int32? { head < items.count ? items[head] : nil }
 
     mutating func append(_ session: Int32) {
         if head > 1024, head * 2 > items.count {

@@ -7,6 +7,7 @@ internal import Measurement
 /// One play of a compiled plan: starts the workers, collects from them, and puts the result together. Blocks its thread.
 struct EngineRun: Sendable {
     let compiled: CompiledPlan
+    let resolver: Resolver
     let stop: StopFlag
     let wantsChanges: Bool
     let onStart: @Sendable (UInt64) -> Void
@@ -33,7 +34,9 @@ struct EngineRun: Sendable {
                 mailboxes.append(mailbox)
                 passengers.append(
                     Passenger(
-                        worker: try Worker(plan: compiled, number: number, start: start, mailbox: mailbox, stop: stop)))
+                        worker: try Worker(
+                            plan: compiled, number: number, start: start, mailbox: mailbox, resolver: resolver,
+                            stop: stop)))
             }
         } catch {
             return .failure(error)
@@ -133,7 +136,8 @@ struct EngineRun: Sendable {
                 verdict: verdict.verdict, reasons: verdict.reasons, scheduleLag: collector.scheduleLag,
                 loopStalls: collector.stalls, workers: compiled.plan.workers,
                 cpuSeconds: machine.to.cpuSeconds - machine.from.cpuSeconds, steal: steal, throttledSeconds: throttled),
-            failureSamples: samples(failures), plannedNanoseconds: planned,
+            failureSamples: samples(failures),
+            addresses: AddressUse.merging(collector.reports.flatMap(\.addresses)), plannedNanoseconds: planned,
             actualNanoseconds: wasStopped ? lastEnd : max(lastEnd, planned), warmupNanoseconds: warmup,
             offeredRatePerSecond: offeredRate(warmup), wasStopped: wasStopped)
     }
@@ -143,7 +147,7 @@ struct EngineRun: Sendable {
         var counts: [String: UInt64] = [:]
         for (key, count) in failures {
             let request = compiled.requestOfStep[Int(key.step)]
-            let words = key.cause.words(request: request, connectTimeout: compiled.plan.connections.connectTimeout)
+            let words = key.cause.words(request: request, connections: compiled.plan.connections)
             let place = compiled.plan.targets[request.target].place
             counts[
                 key.cause.isAboutConnection ? "\(place): \(words)" : "\(place) \(request.label): \(words)", default: 0] +=

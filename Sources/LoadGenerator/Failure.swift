@@ -13,6 +13,10 @@ struct FailureKey: Hashable, Sendable {
         case closedBeforeAnswer
         case closedOnReuse
         case closedInAnswer
+        /// Looking the name up failed, with the code of `getaddrinfo`.
+        case lookup(CInt)
+        case noConnection
+        case lookupTimeout
         case connectTimeout
         case handshakeTimeout
         case noAnswer
@@ -20,6 +24,8 @@ struct FailureKey: Hashable, Sendable {
         case certificate(CLong)
         case tls(CUnsignedLong)
         case tlsClosed
+        /// ALPN chose something other than HTTP/1.
+        case otherProtocol
         case malformed(HTTP1Problem)
         case status(Int16)
         case missingCapture
@@ -32,15 +38,21 @@ struct FailureKey: Hashable, Sendable {
 
 extension FailureKey.Cause {
     /// The cause in words, to stand after "post 127.0.0.1:4433: ".
-    func words(request: Plan.Request, connectTimeout: Duration) -> String {
+    func words(request: Plan.Request, connections: Plan.Connections) -> String {
         switch self {
         case .connect(let code): return "can't connect: \(errorText(code))"
         case .broken(let code): return "connection broken: \(errorText(code))"
         case .closedBeforeAnswer: return "the server closed the connection without an answer"
         case .closedOnReuse: return "the server closed a kept-alive connection as a request was sent on it"
         case .closedInAnswer: return "the server closed the connection in the middle of an answer"
-        case .connectTimeout: return "no connection within \(connectTimeout)"
-        case .handshakeTimeout: return "TLS handshake not done within \(connectTimeout)"
+        case .lookup(let code):
+            return "can't look up the host's name: \(ResolvedTarget.LookupFailure(code: code).words)"
+        case .noConnection:
+            return "no connection became free within \(connections.waitTimeout); raise the limit of "
+                + "\(connections.limitPerTarget) or lower the rate"
+        case .lookupTimeout: return "the host's name was not looked up within \(connections.connectTimeout)"
+        case .connectTimeout: return "no connection within \(connections.connectTimeout)"
+        case .handshakeTimeout: return "TLS handshake not done within \(connections.connectTimeout)"
         case .noAnswer: return "no answer within \(request.timeout)"
         case .slowAnswer: return "the answer began, but did not end within \(request.timeout)"
         case .certificate(let code):
@@ -50,6 +62,7 @@ extension FailureKey.Cause {
             let reason = ERR_reason_error_string(code).map { String(cString: $0) }
             return "TLS failed: \(reason ?? "error \(code)")"
         case .tlsClosed: return "the server closed the connection during the TLS handshake"
+        case .otherProtocol: return "the server chose a protocol that is not HTTP/1 (ALPN)"
         case .malformed(let problem): return problem.words
         case .status(let status): return "status \(status)"
         case .missingCapture: return "a value that the step must capture is missing in the answer"
@@ -62,9 +75,8 @@ extension FailureKey.Cause {
     /// Whether it has nothing to do with the particular request.
     var isAboutConnection: Bool {
         switch self {
-        case .connect, .broken, .closedBeforeAnswer, .closedOnReuse, .connectTimeout, .handshakeTimeout, .certificate,
-            .tls,
-            .tlsClosed, .tooManyInFlight:
+        case .connect, .broken, .closedBeforeAnswer, .closedOnReuse, .lookup, .noConnection, .lookupTimeout,
+            .connectTimeout, .handshakeTimeout, .certificate, .tls, .tlsClosed, .otherProtocol, .tooManyInFlight:
             true
         case .closedInAnswer, .noAnswer, .slowAnswer, .malformed, .status, .missingCapture: false
         }

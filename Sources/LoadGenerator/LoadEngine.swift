@@ -23,6 +23,8 @@ package struct LoadResult: Sendable {
     package var accounting: Accounting
     package var generator: GeneratorHealth
     package var failureSamples: [FailureSample]
+    /// What was done with each address of each target.
+    package var addresses: [AddressUse]
     /// Length of the load: as planned, or until the last of all iterations for a load that ends with them.
     package var plannedNanoseconds: UInt64
     /// From the start of the load to the last recorded end, or to the planned end if that is later and the load was not stopped.
@@ -40,24 +42,31 @@ package struct LoadResult: Sendable {
 /// Thread-safe. One engine plays its plan once.
 package final class LoadEngine: Sendable {
     private let compiled: CompiledPlan
+    private let resolver: Resolver
     private let stopFlag: StopFlag
     private let hasRun = Atomic(false)
 
     /// Checks the plan, looks up the hosts, reads the certificates to trust and makes sure of enough file descriptors.
     ///
     /// - Throws: one clear error for everything that makes the plan impossible. Nothing has been sent then.
-    package init(_ plan: Plan) throws(LoadEngineError) {
+    package convenience init(_ plan: Plan) throws(LoadEngineError) {
+        try self.init(plan, lookup: ResolvedTarget.system)
+    }
+
+    /// - Parameter lookup: Stands in for the system's resolver.
+    init(_ plan: Plan, lookup: @escaping ResolvedTarget.Lookup) throws(LoadEngineError) {
         let problems = plan.problems()
         if !problems.isEmpty {
             throw LoadEngineError(.impossiblePlan, problems.joined(separator: "\n"))
         }
         var targets: [ResolvedTarget] = []
         for target in plan.targets {
-            targets.append(try ResolvedTarget(target))
+            targets.append(try ResolvedTarget(target, lookup: lookup))
             if let tls = target.tls { _ = try TLSClient(tls, target: target) }
         }
         try FileDescriptors.ensure(for: plan)
         compiled = CompiledPlan(plan, targets: targets)
+        resolver = Resolver(plan.targets, lookup: lookup)
         stopFlag = try StopFlag()
     }
 
@@ -83,7 +92,8 @@ package final class LoadEngine: Sendable {
     ) async throws(LoadEngineError) -> LoadResult {
         precondition(!hasRun.exchange(true, ordering: .relaxed), "an engine plays its plan once")
         let run = EngineRun(
-            compiled: compiled, stop: stopFlag, wantsChanges: wantsChanges, onStart: onStart, onTick: onTick)
+            compiled: compiled, resolver: resolver, stop: stopFlag, wantsChanges: wantsChanges, onStart: onStart,
+            onTick: onTick)
         let result = await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
                 do throws(LoadEngineError) {

@@ -10,9 +10,8 @@ extension Plan {
         if sources.isEmpty { problems.append("the plan has no source of load") }
         if !(1...256).contains(workers) { problems.append("workers must be 1 to 256, not \(workers)") }
         if maxInFlight < 1 { problems.append("maxInFlight must be at least 1, not \(maxInFlight)") }
-        if !(1...1_000_000).contains(connections.limitPerTarget) {
-            problems.append("the limit of connections must be 1 to 1000000, not \(connections.limitPerTarget)")
-        }
+        problems += connections.problems()
+        for target in targets { problems += (target.tls?.problems() ?? []).map { "target \(target.name): \($0)" } }
         for target in targets where !(1...65_535).contains(target.port) {
             problems.append("target \(target.name): port \(target.port) is not in 1 to 65535")
         }

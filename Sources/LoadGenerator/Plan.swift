@@ -43,29 +43,6 @@ extension Plan {
         }
     }
 
-    /// How a target's TLS connections are made.
-    package struct TLS: Sendable {
-        /// PEM file with the roots to trust; nil for the system's.
-        package var rootsFile: String?
-        package var verify = true
-        /// Resume sessions on new connections.
-        package var resumption = true
-
-        package init(rootsFile: String?, verify: Bool = true) {
-            self.rootsFile = rootsFile
-            self.verify = verify
-        }
-    }
-
-    package struct Connections: Sendable {
-        package enum Strategy: Sendable { case shared, perUser, perRequest }
-        package var strategy: Strategy = .shared
-        /// Most connections to one target over all workers; requests beyond wait, and their wait is response time.
-        package var limitPerTarget = 512
-        package var connectTimeout: Duration = .seconds(5)
-        package init() {}
-    }
-
     /// Rows that templates draw from.
     package struct Table: Sendable {
         package var name: String

@@ -60,7 +60,8 @@ enum PartIndex: UInt8, BitwiseCopyable, CaseIterable {
 
 /// Position of an ``Outcome`` in `Outcome.allCases`.
 enum OutcomeIndex: UInt8, BitwiseCopyable, CaseIterable {
-    case ok, errorStatus, rejected, checkFailed, timeout, connection, tls, malformed, aborted, neverStarted
+    case ok, errorStatus, rejected, checkFailed, timeout, connection, tls, malformed, noConnection, aborted,
+        neverStarted
 
     var outcome: Outcome {
         switch self {
@@ -72,6 +73,7 @@ enum OutcomeIndex: UInt8, BitwiseCopyable, CaseIterable {
         case .connection: .connection
         case .tls: .tls
         case .malformed: .malformed
+        case .noConnection: .noConnection
         case .aborted: .aborted
         case .neverStarted: .neverStarted
         }
@@ -135,6 +137,7 @@ struct WorkerCounters: Sendable {
 /// What a worker knows in the end.
 struct WorkerReport: Sendable {
     var failures: [FailureKey: UInt64]
+    var addresses: [AddressUse]
     var endedAt: UInt64
     /// All its sources had a limit of journeys, and used it up.
     var isExhausted: Bool

@@ -11,11 +11,13 @@ final class TLSClient {
     private let context: OpaquePointer
     private let host: String
     private let hostIsAddress: Bool
+    /// Name to ask for and to find in the certificate, instead of the host.
+    private let serverName: String?
     private let resumes: Bool
     /// The newest session that can be resumed.
     private var session: OpaquePointer?
 
-    /// - Throws: ``LoadEngineError`` when the roots can't be read.
+    /// - Throws: ``LoadEngineError`` when a file can't be read, or OpenSSL refuses the settings.
     init(_ tls: Plan.TLS, target: Plan.Target) throws(LoadEngineError) {
         guard let context = SSL_CTX_new(TLS_client_method()) else {
             throw LoadEngineError(.tls, "OpenSSL can't make a context: \(Self.lastError())")
@@ -23,19 +25,46 @@ final class TLSClient {
         self.context = context
         host = target.host
         hostIsAddress = Self.isAddress(target.host)
+        serverName = tls.serverName
         resumes = tls.resumption
         seawall_ssl_set_mode(context)
         SSL_CTX_set_verify(context, tls.verify ? SSL_VERIFY_PEER : SSL_VERIFY_NONE, nil)
-        let protocols: [UInt8] = [8] + Array("http/1.1".utf8)
-        SSL_CTX_set_alpn_protos(context, protocols, UInt32(protocols.count))
-        guard tls.verify else { return }
+        try configure(tls, target.place)
+    }
+
+    private func configure(_ tls: Plan.TLS, _ place: String) throws(LoadEngineError) {
+        func check(_ isDone: Bool, _ what: @autoclosure () -> String) throws(LoadEngineError) {
+            if !isDone { throw LoadEngineError(.tls, "\(place): \(what()): \(Self.lastError())") }
+        }
         ERR_clear_error()
+        try check(
+            seawall_ssl_set_versions(context, tls.minimumVersion.number, tls.maximumVersion.number) == 1,
+            "this OpenSSL can't speak TLS \(tls.minimumVersion.rawValue) to \(tls.maximumVersion.rawValue)")
+        if let ciphers = tls.ciphers {
+            try check(
+                SSL_CTX_set_cipher_list(context, ciphers) == 1, "OpenSSL knows no cipher of the list `\(ciphers)`")
+        }
+        if let suites = tls.cipherSuites {
+            try check(
+                SSL_CTX_set_ciphersuites(context, suites) == 1,
+                "OpenSSL does not know all of the TLS 1.3 cipher suites `\(suites)`")
+        }
+        let protocols = tls.alpn.flatMap { [UInt8(clamping: $0.utf8.count)] + Array($0.utf8) }
+        if !protocols.isEmpty { SSL_CTX_set_alpn_protos(context, protocols, UInt32(protocols.count)) }
+        if let certificate = tls.certificateFile {
+            try check(
+                SSL_CTX_use_certificate_chain_file(context, certificate) == 1,
+                "the client certificate can't be read from \(certificate)")
+            let key = tls.keyFile ?? certificate
+            try check(
+                SSL_CTX_use_PrivateKey_file(context, key, SSL_FILETYPE_PEM) == 1,
+                "the client certificate's key can't be read from \(key), or belongs to another certificate")
+        }
+        guard tls.verify else { return }
         if let roots = tls.rootsFile {
-            if SSL_CTX_load_verify_locations(context, roots, nil) != 1 {
-                let reason = Self.lastError()
-                throw LoadEngineError(
-                    .tls, "\(target.place): the certificates to trust can't be read from \(roots): \(reason)")
-            }
+            try check(
+                SSL_CTX_load_verify_locations(context, roots, nil) == 1,
+                "the certificates to trust can't be read from \(roots)")
         } else {
             SSL_CTX_set_default_verify_paths(context)
         }
@@ -50,7 +79,10 @@ final class TLSClient {
     func connect(_ descriptor: Int32) -> OpaquePointer? {
         guard let ssl = SSL_new(context) else { return nil }
         SSL_set_fd(ssl, descriptor)
-        if hostIsAddress {
+        if let serverName {
+            _ = seawall_ssl_set_server_name(ssl, serverName)
+            SSL_set1_host(ssl, serverName)
+        } else if hostIsAddress {
             X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), host)
         } else {
             _ = seawall_ssl_set_server_name(ssl, host)
@@ -59,6 +91,15 @@ final class TLSClient {
         if let session { SSL_set_session(ssl, session) }
         SSL_set_connect_state(ssl)
         return ssl
+    }
+
+    /// Whether both sides have agreed on HTTP/1, or on nothing, which means it.
+    static func speaksHTTP1(_ ssl: OpaquePointer) -> Bool {
+        var name: UnsafePointer<UInt8>?
+        var length: UInt32 = 0
+        SSL_get0_alpn_selected(ssl, &name, &length)
+        guard let name, length > 0 else { return true }
+        return length == 8 && memcmp(name, "http/1.", 7) == 0
     }
 
     /// Keeps the connection's session for later ones. To be called after an answer: TLS 1.3 sends tickets after the handshake.
@@ -88,9 +129,11 @@ final class TLSClient {
         return inet_pton(AF_INET, host, &buffer) == 1 || inet_pton(AF_INET6, host, &buffer) == 1
     }
 
+    /// The first error of OpenSSL's queue, which is the cause of the others.
     private static func lastError() -> String {
         let code = ERR_get_error()
         ERR_clear_error()
-        return ERR_reason_error_string(code).map { String(cString: $0) } ?? "error \(code)"
+        return code == 0
+            ? "no reason given" : ERR_reason_error_string(code).map { String(cString: $0) } ?? "error \(code)"
     }
 }

@@ -4,55 +4,117 @@ internal import CLinux
 internal import COpenSSL
 internal import Glibc
 
+/// Making of connections: name, TCP, TLS.
 extension Worker {
-    /// A connection that the session's request can be written to at once.
-    func idleConnection(for id: Int32, _ target: Int32) -> Int32? {
-        switch plan.plan.connections.strategy {
-        case .shared: return pools[Int(target)].takeIdle()
-        case .perRequest: return nil
-        case .perUser:
-            guard let own = sessions[id].pointee.ownConnections?[Int(target)], own >= 0 else { return nil }
-            return own
-        }
-    }
-
-    func bind(_ number: Int32, _ id: Int32) {
-        connections[number].pointee.session = id
-        sessions[id].pointee.connection = number
-    }
-
     /// Begins a connection for a session's request, which is sent when it is ready.
     func openConnection(to target: Int32, for id: Int32) {
         let number = connections.acquire()
         let connection = connections[number]
+        let now = Clock.now()
         pools[Int(target)].open += 1
         connection.pointee.target = target
-        connection.pointee.address = pools[Int(target)].address
         connection.pointee.addressesTried = 0
         connection.pointee.served = 0
         connection.pointee.deadlineClass = -1
         connection.pointee.owner = -1
-        let now = Clock.now()
         connection.pointee.opened = now
         connection.pointee.resolved = 0
         connection.pointee.connected = 0
+        drawLimits(connection, now)
         bind(number, id)
         if plan.plan.connections.strategy == .perUser {
             connection.pointee.owner = id
             sessions[id].pointee.ownConnections?[Int(target)] = number
         }
         deadlines.add(number, class: 0, now: now)
-        connect(number)
+        if now &- pools[Int(target)].addresses.lookedUp >= dnsRefresh {
+            resolve(number)
+        } else {
+            connection.pointee.firstAddress = pools[Int(target)].addresses.begin(now)
+            connect(number)
+        }
     }
 
-    /// Tries the connection's address, and the next ones as long as they fail at once.
+    /// Its share of churn, which follows from the seed and the connection's number.
+    private func drawLimits(_ connection: UnsafeMutablePointer<Connection>, _ now: UInt64) {
+        let settings = plan.plan.connections
+        connection.pointee.requestsLeft = .max
+        connection.pointee.retiresAt = .max
+        guard settings.maxRequests != nil || settings.maxAge != nil else { return }
+        connectionsDrawn += 1
+        var random = SeededRandom(
+            seed: plan.plan.seed, stream: Self.churnStream &+ UInt64(number), number: connectionsDrawn)
+        let factor = 1 + settings.spread * (2 * random.unit() - 1)
+        if let requests = settings.maxRequests {
+            connection.pointee.requestsLeft = UInt32(clamping: max(1, Int((Double(requests) * factor).rounded())))
+        }
+        if let age = settings.maxAge {
+            connection.pointee.retiresAt = now &+ UInt64(min(Double(age.nanoseconds) * factor, 0x1p62))
+        }
+    }
+
+    private static let churnStream: UInt64 = 1 << 48
+
+    // MARK: Name
+
+    /// The target's addresses are too old: the connection waits for new ones.
+    private func resolve(_ number: Int32) {
+        let connection = connections[number]
+        let target = Int(connection.pointee.target)
+        connection.pointee.phase = .resolving
+        pools[target].resolving.append((number, connection.pointee.generation))
+        resolver.ask(target, bell: lookupBell)
+    }
+
+    /// Goes on with the connections whose name has been looked up.
+    func continueResolving() {
+        var rings: UInt64 = 0
+        _ = read(lookupBell, &rings, 8)
+        for target in pools.indices where !pools[target].resolving.isEmpty {
+            let waiting = pools[target].resolving
+            pools[target].resolving = []
+            var isOld = false
+            for (number, generation) in waiting {
+                let connection = connections[number]
+                // It may have timed out, and its record may serve another connection by now.
+                guard connection.pointee.generation == generation, connection.pointee.phase == .resolving else {
+                    continue
+                }
+                guard let answer = resolver.answer(target, since: connection.pointee.opened) else {
+                    pools[target].resolving.append((number, generation))
+                    isOld = true
+                    continue
+                }
+                switch answer.addresses {
+                case .failure(let failure):
+                    failRequest(number, .connection, .lookup(failure.code), Clock.now())
+                case .success(let addresses):
+                    if answer.at > pools[target].addresses.lookedUp {
+                        pools[target].addresses.renew(addresses, at: answer.at)
+                    }
+                    connection.pointee.resolved = Clock.now()
+                    connection.pointee.firstAddress = pools[target].addresses.begin(answer.at)
+                    connect(number)
+                }
+            }
+            // The answer that rang is older than some of these connections.
+            if isOld { resolver.ask(target, bell: lookupBell) }
+        }
+    }
+
+    // MARK: TCP
+
+    /// Tries the connection's next address, and the ones after it as long as they fail at once.
     private func connect(_ number: Int32) {
         let connection = connections[number]
-        let addresses = plan.targets[Int(connection.pointee.target)].addresses
+        let target = Int(connection.pointee.target)
         var failure: Int32 = 0
-        while connection.pointee.addressesTried < addresses.count {
+        connection.pointee.phase = .connecting
+        while Int(connection.pointee.addressesTried) < pools[target].addresses.count {
+            let (place, address) = pools[target].addresses.address(
+                from: connection.pointee.firstAddress, tried: Int(connection.pointee.addressesTried))
             connection.pointee.addressesTried += 1
-            let address = addresses[connection.pointee.address % addresses.count]
+            connection.pointee.address = place
             let descriptor = socket(
                 address.family, Int32(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue), 0)
             guard descriptor >= 0 else {
@@ -61,7 +123,6 @@ extension Worker {
             }
             connection.pointee.generation &+= 1
             connection.pointee.descriptor = descriptor
-            connection.pointee.phase = .connecting
             var one: Int32 = 1
             setsockopt(descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, &one, socklen_t(MemoryLayout<Int32>.size))
             watch(number)
@@ -76,16 +137,17 @@ extension Worker {
             }
             if errno == EINPROGRESS { return }
             failure = errno
-            tryNextAddress(number)
+            giveUpAddress(number)
         }
         failConnect(number, failure)
     }
 
-    private func tryNextAddress(_ number: Int32) {
+    /// The address that was tried did not work.
+    private func giveUpAddress(_ number: Int32) {
         let connection = connections[number]
+        pools[Int(connection.pointee.target)].addresses.failed(connection.pointee.address, Clock.now())
         close(connection.pointee.descriptor)
         connection.pointee.descriptor = -1
-        connection.pointee.address += 1
     }
 
     private func failConnect(_ number: Int32, _ code: Int32) {
@@ -111,8 +173,9 @@ extension Worker {
             connected(number)
             return
         }
-        tryNextAddress(number)
-        if connection.pointee.addressesTried < plan.targets[Int(connection.pointee.target)].addresses.count {
+        giveUpAddress(number)
+        let tried = Int(connection.pointee.addressesTried)
+        if tried < pools[Int(connection.pointee.target)].addresses.count {
             connect(number)
         } else {
             failConnect(number, code)
@@ -122,7 +185,7 @@ extension Worker {
     private func connected(_ number: Int32) {
         let connection = connections[number]
         let target = Int(connection.pointee.target)
-        pools[target].address = connection.pointee.address
+        pools[target].addresses.opened(connection.pointee.address)
         counters.connectionsOpened += 1
         guard let tls = pools[target].tls else {
             ready(number)
@@ -138,6 +201,8 @@ extension Worker {
         continueHandshake(number)
     }
 
+    // MARK: TLS
+
     func continueHandshake(_ number: Int32) {
         let connection = connections[number]
         guard let ssl = connection.pointee.ssl else { return }
@@ -145,7 +210,11 @@ extension Worker {
         if result == 1 {
             counters.tlsHandshakes += 1
             if SSL_session_reused(ssl) == 1 { counters.tlsResumed += 1 }
-            ready(number)
+            if TLSClient.speaksHTTP1(ssl) {
+                ready(number)
+            } else {
+                failRequest(number, .tls, .otherProtocol, Clock.now())
+            }
             return
         }
         switch SSL_get_error(ssl, result) {
@@ -170,62 +239,5 @@ extension Worker {
         connections[number].pointee.outgoingOffset = 0
         connections[number].pointee.unfinishedHead.removeAll()
         send(number)
-    }
-
-    /// A connection has served a request well: to the session that waits longest, or to the idle ones.
-    func makeAvailable(_ number: Int32) {
-        let connection = connections[number]
-        let target = Int(connection.pointee.target)
-        if connection.pointee.served == 1, let ssl = connection.pointee.ssl { pools[target].tls?.keepSession(of: ssl) }
-        connection.pointee.phase = .idle
-        if connection.pointee.owner >= 0 { return }
-        if let waiting = pools[target].dequeue() {
-            sessions[waiting].pointee.state = .active
-            bind(number, waiting)
-            send(number)
-        } else {
-            pools[target].putIdle(number)
-        }
-    }
-
-    /// Closes a connection without a request, and opens another when someone waits for one.
-    func closeConnection(_ number: Int32, isSound: Bool) {
-        let connection = connections[number]
-        let target = Int(connection.pointee.target)
-        deadlines.remove(number)
-        if let ssl = connection.pointee.ssl {
-            if isSound, connection.pointee.served == 1 { pools[target].tls?.keepSession(of: ssl) }
-            TLSClient.close(ssl, isSound: isSound)
-            connection.pointee.ssl = nil
-        }
-        if connection.pointee.descriptor >= 0 { close(connection.pointee.descriptor) }
-        connection.pointee.descriptor = -1
-        connection.pointee.phase = .closed
-        connection.pointee.generation &+= 1
-        if connection.pointee.owner >= 0 {
-            sessions[connection.pointee.owner].pointee.ownConnections?[target] = -1
-            connection.pointee.owner = -1
-        }
-        pools[target].open -= 1
-        connections.release(number)
-        if !isAborting { openForWaiting(target) }
-    }
-
-    /// Opens connections for those who wait, as far as the limit allows. Connections that fail at once come back here through
-    /// ``closeConnection(_:isSound:)``; the flag turns that recursion into this loop.
-    func openForWaiting(_ target: Int) {
-        if pools[target].isOpening { return }
-        pools[target].isOpening = true
-        while pools[target].open < pools[target].limit, let waiting = pools[target].dequeue() {
-            sessions[waiting].pointee.state = .active
-            openConnection(to: Int32(target), for: waiting)
-        }
-        pools[target].isOpening = false
-    }
-
-    /// The end of a journey is the end of its own connections.
-    func closeOwnConnections(_ id: Int32) {
-        guard let own = sessions[id].pointee.ownConnections else { return }
-        for target in pools.indices where own[target] >= 0 { closeConnection(own[target], isSound: true) }
     }
 }

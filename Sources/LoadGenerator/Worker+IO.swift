@@ -7,7 +7,10 @@ internal import Glibc
 extension Worker {
     /// Something happened to a connection.
     func handle(_ event: epoll_event) {
-        if event.data.u64 == Self.bell { return }
+        if event.data.u64 >= Self.lookups {
+            if event.data.u64 == Self.lookups { continueResolving() }
+            return
+        }
         let number = Int32(bitPattern: UInt32(truncatingIfNeeded: event.data.u64))
         let connection = connections[number]
         guard connection.pointee.generation == UInt32(truncatingIfNeeded: event.data.u64 >> 32) else { return }
@@ -21,7 +24,7 @@ extension Worker {
         case .idle: if isReadable { receiveUnasked(number) }
         case .connecting: if isReadable || event.events & EPOLLOUT.rawValue != 0 { continueConnecting(number) }
         case .handshaking: continueHandshake(number)
-        case .closed: break
+        case .closed, .resolving: break
         }
     }
 
@@ -246,7 +249,6 @@ extension Worker {
     private func receiveUnasked(_ number: Int32) {
         let connection = connections[number]
         if connection.pointee.ssl != nil, case .nothing = get(connection) { return }
-        if connection.pointee.owner < 0 { pools[Int(connection.pointee.target)].removeIdle(number) }
         closeConnection(number, isSound: false)
     }
 }

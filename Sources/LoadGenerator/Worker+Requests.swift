@@ -26,14 +26,14 @@ extension Worker {
         }
         counters.inFlight += 1
         let target = plan.requests[Int(index)].target
-        if let connection = idleConnection(for: id, target) {
+        if let connection = takeIdleConnection(for: id, target) {
             session.pointee.state = .active
             bind(connection, id)
             send(connection)
         } else {
             session.pointee.pickedUp = Clock.now()
             session.pointee.state = .waiting
-            if pools[Int(target)].open < pools[Int(target)].limit {
+            if makeRoom(target) {
                 session.pointee.state = .active
                 openConnection(to: target, for: id)
             } else {
@@ -98,17 +98,29 @@ extension Worker {
         connection.pointee.served &+= 1
         connection.pointee.session = -1
         session.pointee.connection = -1
+        connection.pointee.requestsLeft &-= 1
         let isReusable =
             isClean && connection.pointee.parser.keepsAlive
             && connection.pointee.outgoingOffset == connection.pointee.outgoing.count
             && plan.plan.connections.strategy != .perRequest
-        if isReusable { makeAvailable(number) } else { closeConnection(number, isSound: true) }
+            && connection.pointee.requestsLeft > 0 && now < connection.pointee.retiresAt
+        let owner = connection.pointee.owner
+        if isReusable { makeAvailable(number, now) } else { closeConnection(number, isSound: true) }
         if outcome == .ok {
             session.pointee.step += 1
             takeSteps(id)
         } else {
             deferred.append(id)
         }
+        if owner >= 0 { yieldConnection(number, of: owner) }
+    }
+
+    /// A request that got no connection in its time.
+    func failWaiting(_ id: Int32, _ now: UInt64) {
+        let session = sessions[id]
+        failures[FailureKey(step: session.pointee.request, cause: .noConnection), default: 0] += 1
+        endRequest(session, nil, .noConnection, .wait, now)
+        deferred.append(id)
     }
 
     /// The request on this connection came to nothing. The connection goes with it.
@@ -164,6 +176,7 @@ extension Worker {
         _ session: UnsafeMutablePointer<Session>, _ connection: UnsafeMutablePointer<Connection>
     ) -> PartIndex {
         switch connection.pointee.phase {
+        case .resolving: .dns
         case .connecting, .closed: .connect
         case .handshaking: .tls
         case .active, .idle:
@@ -171,13 +184,15 @@ extension Worker {
         }
     }
 
-    /// Requests whose time is up.
+    /// Requests whose time is up, and connections that have been idle for long enough.
     func expireDue(_ now: UInt64) {
         while true {
             let number = deadlines.firstDue(now)
             if number < 0 { return }
             let connection = connections[number]
             switch connection.pointee.phase {
+            case .idle: closeConnection(number, isSound: true)
+            case .resolving: failRequest(number, .timeout, .lookupTimeout, now)
             case .connecting: failRequest(number, .timeout, .connectTimeout, now)
             case .handshaking: failRequest(number, .timeout, .handshakeTimeout, now)
             default:

@@ -9,7 +9,7 @@ internal import Synchronization
 ///
 /// Everything in here is touched by the worker's thread alone, from ``run()`` to its return; workers share only the compiled plan,
 /// which is immutable, and the ``StopFlag``. The files of this type: the loop (here), arrivals and sessions (`Worker+Sessions`),
-/// requests (`Worker+Requests`), connections (`Worker+Connections`) and bytes (`Worker+IO`).
+/// requests (`Worker+Requests`), connections (`Worker+Connections`, `Worker+Pools`) and bytes (`Worker+IO`).
 ///
 /// Exclusivity is not checked at run time for the state of the hot loop: those checks were 17 % of the user time. Safe because one
 /// thread uses it, and because no access spans a call that touches the same property: each is a load, a store, or one mutating call
@@ -36,6 +36,14 @@ final class Worker {
     @exclusivity(unchecked) var counters = WorkerCounters()
     var failures: [FailureKey: UInt64] = [:]
     let maxInFlight: Int
+    /// Connections whose limits were drawn.
+    @exclusivity(unchecked) var connectionsDrawn: UInt64 = 0
+    let waitTimeout: UInt64
+    /// How old addresses may be when a connection is made; `UInt64.max` when names are looked up once.
+    let dnsRefresh: UInt64
+    let resolver: Resolver
+    /// eventfd that the resolver writes to when a name has been looked up.
+    let lookupBell: Int32
     /// The load's time is over: users of closed sources don't start again.
     @exclusivity(unchecked) var isDraining = false
     /// Everything ends now: what comes due is recorded as never started.
@@ -55,24 +63,30 @@ final class Worker {
     @exclusivity(unchecked) private var margin: UInt64 = 30_000
     private static let marginRange: ClosedRange<UInt64> = 2_000...60_000
     private static let marginStep: UInt64 = 250
-    /// User data of the eventfd that ``StopFlag`` rings.
-    static let bell = UInt64.max
+    /// User data of the eventfds that ``StopFlag`` and ``Resolver`` ring; no connection has the highest numbers.
+    private static let bell = UInt64.max
+    static let lookups = UInt64.max - 1
 
     /// - Throws: ``LoadEngineError`` when the kernel has no more epoll instances, or TLS can't be set up.
-    init(plan: CompiledPlan, number: Int, start: UInt64, mailbox: Mailbox, stop: StopFlag) throws(LoadEngineError) {
+    init(
+        plan: CompiledPlan, number: Int, start: UInt64, mailbox: Mailbox, resolver: Resolver, stop: StopFlag
+    ) throws(LoadEngineError) {
         self.plan = plan
         self.number = number
         self.start = start
         self.mailbox = mailbox
         self.stop = stop
+        self.resolver = resolver
+        waitTimeout = plan.plan.connections.waitTimeout.nanoseconds
+        dnsRefresh = plan.plan.connections.dnsRefresh?.nanoseconds ?? .max
         let workers = plan.plan.workers
         let limit = plan.plan.connections.limitPerTarget
         let share = max(1, limit / workers + (number < limit % workers ? 1 : 0))
         var pools: [ConnectionPool] = []
-        for target in plan.plan.targets {
+        for (index, resolved) in plan.targets.enumerated() {
             var tls: TLSClient?
-            if let settings = target.tls { tls = try TLSClient(settings, target: target) }
-            pools.append(ConnectionPool(limit: share, tls: tls))
+            if let settings = resolved.target.tls { tls = try TLSClient(settings, target: resolved.target) }
+            pools.append(ConnectionPool(limit: share, tls: tls, resolved: resolved, idleClass: plan.idleClass(index)))
         }
         self.pools = pools
         sources = plan.plan.sources.indices.map { SourceState(plan: plan.plan, index: $0, worker: number) }
@@ -83,14 +97,21 @@ final class Worker {
         nextSecond = start + 1_000_000_000
         nextCut = start &+ (plan.plan.sources.map(\.hardEnd).min() ?? 0)
         epoll = epoll_create1(Int32(EPOLL_CLOEXEC))
-        if epoll < 0 { throw LoadEngineError(.resources, "can't make an epoll instance: \(errorText(errno))") }
+        lookupBell = eventfd(0, Int32(EFD_CLOEXEC | EFD_NONBLOCK))
+        if epoll < 0 || lookupBell < 0 {
+            throw LoadEngineError(.resources, "can't make an epoll instance: \(errorText(errno))")
+        }
         var event = epoll_event()
         event.events = EPOLLIN.rawValue
         event.data.u64 = Self.bell
         epoll_ctl(epoll, EPOLL_CTL_ADD, stop.descriptor, &event)
+        event.data.u64 = Self.lookups
+        epoll_ctl(epoll, EPOLL_CTL_ADD, lookupBell, &event)
     }
 
     deinit {
+        resolver.forget(bell: lookupBell)
+        close(lookupBell)
         close(epoll)
         input.deallocate()
         request.free()
@@ -110,6 +131,7 @@ final class Worker {
             startDueArrivals(now)
             continueDueSessions(now)
             expireDue(now)
+            expireWaiting(now)
             continueDeferred()
             if now >= nextSecond { endSecond(now) }
             if now >= nextCut { cutSources(now) }
@@ -128,7 +150,8 @@ final class Worker {
         abortAll(Clock.now())
         handOver(
             endedSecond: nil,
-            report: WorkerReport(failures: failures, endedAt: Clock.now(), isExhausted: isExhausted))
+            report: WorkerReport(
+                failures: failures, addresses: addressUses, endedAt: Clock.now(), isExhausted: isExhausted))
     }
 
     private static let eventCapacity = 256
@@ -166,7 +189,7 @@ final class Worker {
     private var hasArrivals: Bool { sources.contains { $0.nextOffset != nil } }
 
     private func nextDeadline() -> UInt64 {
-        var next = min(nextSecond, thinking.nextDeadline, deadlines.nextDeadline)
+        var next = min(nextSecond, thinking.nextDeadline, deadlines.nextDeadline, nextWaitDeadline)
         if deferred.count > 0 { return 0 }
         for index in sources.indices {
             if let offset = sources[index].nextOffset { next = min(next, start &+ offset) }
@@ -196,6 +219,15 @@ final class Worker {
         nextSecond += 1_000_000_000
         // After a stall of more than a second, the seconds without anything in them are not worth a handover each.
         while nextSecond <= now { nextSecond += 1_000_000_000 }
+    }
+
+    private var addressUses: [AddressUse] {
+        zip(plan.plan.targets, pools).flatMap { target, pool in
+            pool.addresses.uses.map { use in
+                AddressUse(
+                    target: target.name, address: "\(use.address)", opened: use.opened, failed: use.failed)
+            }
+        }
     }
 
     private func handOver(endedSecond: Int?, report: WorkerReport?) {

@@ -21,6 +21,8 @@ package enum Outcome: String, Codable, Sendable, CaseIterable, CodingKeyRepresen
     case tls
     /// Bytes that are not an HTTP response.
     case malformed
+    /// No connection to the target became free within the time that a request may wait for one.
+    case noConnection = "no-connection"
     /// Still in flight when the run ended: a censored sample at its age.
     case aborted
     /// Scheduled but never sent, for example beyond `maxInFlight` or because the run was stopped: a censored sample.
@@ -30,14 +32,14 @@ package enum Outcome: String, Codable, Sendable, CaseIterable, CodingKeyRepresen
     package var isCompleted: Bool {
         switch self {
         case .ok, .errorStatus, .rejected, .checkFailed: true
-        case .timeout, .connection, .tls, .malformed, .aborted, .neverStarted: false
+        case .timeout, .connection, .tls, .malformed, .noConnection, .aborted, .neverStarted: false
         }
     }
 
-    /// Whether the request counts as failed: it was sent (or tried), and no whole response arrived.
+    /// Whether the request counts as failed: it was begun, and no whole response arrived.
     package var isFailed: Bool {
         switch self {
-        case .timeout, .connection, .tls, .malformed: true
+        case .timeout, .connection, .tls, .malformed, .noConnection: true
         case .ok, .errorStatus, .rejected, .checkFailed, .aborted, .neverStarted: false
         }
     }

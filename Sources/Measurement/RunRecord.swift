@@ -102,6 +102,8 @@ package struct RunRecord: Codable, Sendable {
     package var thresholds: [ThresholdResult]
     /// The distinct failures in words ("comment 127.0.0.1:4433: connection refused"), most frequent first.
     package var failureSamples: [FailureSample]
+    /// What was done with each address of each target.
+    package var addresses: [AddressUse]
     /// Why the run ended before its plan, or nil.
     package var interruption: String?
     /// The threshold with `abort` that ended the run before its plan, with what was measured; nil when none did.
@@ -112,7 +114,8 @@ package struct RunRecord: Codable, Sendable {
         warmupNanoseconds: UInt64, offeredRatePerSecond: Double, steps: [StepInfo], slices: [Slice],
         accounting: Accounting, generator: GeneratorHealth, faults: [FaultWindow] = [],
         policySamples: [PolicySample] = [], stations: [StationRecord] = [], phases: [Phase] = [],
-        thresholds: [ThresholdResult] = [], failureSamples: [FailureSample] = [], interruption: String? = nil,
+        thresholds: [ThresholdResult] = [], failureSamples: [FailureSample] = [], addresses: [AddressUse] = [],
+        interruption: String? = nil,
         abortedBy: String? = nil
     ) {
         self.variant = variant
@@ -132,6 +135,7 @@ package struct RunRecord: Codable, Sendable {
         self.phases = phases
         self.thresholds = thresholds
         self.failureSamples = failureSamples
+        self.addresses = addresses
         self.interruption = interruption
         self.abortedBy = abortedBy
     }

@@ -26,8 +26,11 @@ func get(_ path: String) -> Plan.Request {
 }
 
 /// Plays a plan, and checks what must hold for every run.
-func play(_ plan: Plan, sourceLocation: SourceLocation = #_sourceLocation) async throws -> LoadResult {
-    let result = try await LoadEngine(plan).run()
+func play(
+    _ plan: Plan, sourceLocation: SourceLocation = #_sourceLocation,
+    lookup: @escaping ResolvedTarget.Lookup = ResolvedTarget.system
+) async throws -> LoadResult {
+    let result = try await LoadEngine(plan, lookup: lookup).run()
     #expect(result.accounting.isBalanced, "\(result.accounting)", sourceLocation: sourceLocation)
     let inSlices = result.slices.flatMap(\.samples).reduce(0) { $0 + $1.responseTime.count }
     #expect(inSlices == result.accounting.scheduled, sourceLocation: sourceLocation)

@@ -5,6 +5,7 @@ import CTestServer
 import Foundation
 import Glibc
 import Synchronization
+import Testing
 
 /// A server in this process that does to each connection whatever a test says, on a thread per connection.
 final class ScriptedServer: Sendable {
@@ -156,32 +157,48 @@ final class TLSServer {
     let server: ScriptedServer
     /// PEM file of the certificate, which is its own root.
     let certificate: String
+    let key: String
     private let folder: String
 
     /// - Parameter names: subject alternative names as in OpenSSL's configuration.
-    init(names: String, validFrom: Int = -3600, validTo: Int = 3600) throws {
+    /// - Parameter configure: Changes the server's context before it is used.
+    /// - Parameter answer: Answers a request that was read; false ends the connection.
+    init(
+        names: String, validFrom: Int = -3600, validTo: Int = 3600, configure: (OpaquePointer) -> Void = { _ in },
+        answer: @escaping @Sendable (ScriptedServer.Connection, OpaquePointer) -> Bool = TLSServer.answerOK
+    ) throws {
         folder = FileManager.default.temporaryDirectory.appending(path: "seawall-tls-\(UUID().uuidString)").path()
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
         certificate = folder + "/cert.pem"
-        let key = folder + "/key.pem"
+        key = folder + "/key.pem"
         precondition(seawall_test_make_certificate(certificate, key, names, validFrom, validTo) == 0)
-        let context = SSL_CTX_new(TLS_server_method())
+        let context = try #require(SSL_CTX_new(TLS_server_method()))
         SSL_CTX_use_certificate_file(context, certificate, SSL_FILETYPE_PEM)
         SSL_CTX_use_PrivateKey_file(context, key, SSL_FILETYPE_PEM)
+        configure(context)
         // OpenSSL writes with `write`: a client that is gone must not end the test process.
         signal(SIGPIPE, SIG_IGN)
         nonisolated(unsafe) let shared = context  // SSL_CTX is reference-counted and locked by OpenSSL
         server = ScriptedServer(script: { connection in
-            let ssl = SSL_new(shared)
+            guard let ssl = SSL_new(shared) else { return }
             defer { SSL_free(ssl) }
             SSL_set_fd(ssl, connection.descriptor)
-            guard SSL_accept(ssl) == 1 else { return }
+            guard SSL_accept(ssl) == 1 else {
+                // Closing on unread bytes is a reset, which takes the alert with it.
+                shutdown(connection.descriptor, Int32(SHUT_WR))
+                _ = connection.readRequest()
+                return
+            }
             var buffer = [UInt8](repeating: 0, count: 4096)
             while SSL_read(ssl, &buffer, Int32(buffer.count)) > 0 {
-                let answer = Array("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok".utf8)
-                SSL_write(ssl, answer, Int32(answer.count))
+                if !answer(connection, ssl) { return }
             }
         })
+    }
+
+    static let answerOK: @Sendable (ScriptedServer.Connection, OpaquePointer) -> Bool = { _, ssl in
+        let answer = Array("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok".utf8)
+        return SSL_write(ssl, answer, Int32(answer.count)) > 0
     }
 
     deinit {

@@ -165,7 +165,8 @@ struct VariantPlay {
             variant: variant.name, round: 0, startedAt: startedAt, plannedNanoseconds: result.plannedNanoseconds,
             actualNanoseconds: result.actualNanoseconds, warmupNanoseconds: result.warmupNanoseconds,
             offeredRatePerSecond: result.offeredRatePerSecond, steps: result.steps, slices: result.slices,
-            accounting: result.accounting, generator: result.generator, failureSamples: result.failureSamples)
+            accounting: result.accounting, generator: result.generator, failureSamples: result.failureSamples,
+            addresses: result.addresses)
     }
 }
 

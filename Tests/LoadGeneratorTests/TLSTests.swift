@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import COpenSSL
+import Foundation
+import Measurement
+import Testing
+
+@testable import LoadGenerator
+
+extension EngineTests {
+    @Suite("TLS") struct TLSTests {
+        private func play(_ server: TLSServer, host: String, roots: String?, verify: Bool = true) async throws
+            -> LoadResult
+        {
+            let tls = Plan.TLS(rootsFile: roots, verify: verify)
+            var plan = makePlan(
+                port: server.server.port, rate: .constant(perSecond: 100), seconds: 0.2, tls: tls, host: host)
+            plan.connections.limitPerTarget = 4
+            return try await LoadGeneratorTests.play(plan)
+        }
+
+        @Test("a certificate that names the host or its address is accepted", arguments: ["localhost", "127.0.0.1"])
+        func accepted(host: String) async throws {
+            let server = try TLSServer(names: "DNS:localhost,IP:127.0.0.1")
+            let result = try await play(server, host: host, roots: server.certificate)
+            #expect(result.accounting.byOutcome == [.ok: 20], "\(result.failureSamples)")
+            #expect((1...4).contains(result.accounting.tlsHandshakes))
+            #expect(result.accounting.tlsHandshakes == result.accounting.connectionsOpened)
+        }
+
+        @Test("sessions are resumed, and counted apart")
+        func resumption() async throws {
+            let server = try TLSServer(names: "DNS:localhost")
+            var tls = Plan.TLS(rootsFile: server.certificate)
+            var plan = makePlan(
+                port: server.server.port, rate: .constant(perSecond: 50), seconds: 0.4, tls: tls, host: "localhost")
+            plan.connections.strategy = .perRequest
+            let resumed = try await LoadGeneratorTests.play(plan)
+            #expect(resumed.accounting.byOutcome == [.ok: 20])
+            #expect(resumed.accounting.tlsHandshakes == 20 && resumed.accounting.tlsResumed >= 10)
+            tls.resumption = false
+            plan.targets[0].tls = tls
+            let full = try await LoadGeneratorTests.play(plan)
+            #expect(full.accounting.tlsHandshakes == 20 && full.accounting.tlsResumed == 0)
+        }
+
+        @Test("an expired certificate is refused")
+        func expired() async throws {
+            let server = try TLSServer(names: "DNS:localhost", validFrom: -7200, validTo: -3600)
+            let result = try await play(server, host: "localhost", roots: server.certificate)
+            #expect(result.accounting.byOutcome == [.tls: 20])
+            #expect(result.breakdown.ended.mapValues(\.count) == [.tls: 20])
+            #expect(
+                result.failureSamples.first?.message.contains("certificate has expired") == true,
+                "\(result.failureSamples)"
+            )
+        }
+
+        @Test("a certificate for another name is refused", arguments: ["localhost", "127.0.0.1"])
+        func wrongName(host: String) async throws {
+            let server = try TLSServer(names: "DNS:example.org,IP:10.0.0.1")
+            let result = try await play(server, host: host, roots: server.certificate)
+            #expect(result.accounting.byOutcome == [.tls: 20])
+            #expect(result.failureSamples.first?.message.contains("mismatch") == true, "\(result.failureSamples)")
+        }
+
+        @Test("a certificate that nobody vouches for is refused, unless the plan says not to verify")
+        func selfSigned() async throws {
+            let server = try TLSServer(names: "DNS:localhost")
+            let other = try TLSServer(names: "DNS:localhost")
+            let result = try await play(server, host: "localhost", roots: other.certificate)
+            #expect(result.accounting.byOutcome == [.tls: 20])
+            #expect(
+                result.failureSamples.first?.message.contains("certificate not accepted") == true,
+                "\(result.failureSamples)")
+            let trusting = try await play(server, host: "localhost", roots: nil, verify: false)
+            #expect(trusting.accounting.byOutcome == [.ok: 20])
+        }
+
+        @Test("a plain server where TLS is expected ends as a TLS failure")
+        func plainServer() async throws {
+            let server = ScriptedServer(script: { connection in connection.write("HTTP/1.1 400 Bad Request\r\n\r\n") })
+            defer { server.stop() }
+            let plan = makePlan(
+                port: server.port, rate: .constant(perSecond: 50), seconds: 0.1,
+                tls: .init(rootsFile: nil, verify: false))
+            let result = try await LoadGeneratorTests.play(plan)
+            #expect(result.accounting.byOutcome == [.tls: 5])
+            #expect(result.failureSamples.first?.message.contains("TLS failed: ") == true, "\(result.failureSamples)")
+        }
+
+        struct Setting: Sendable, CustomTestStringConvertible {
+            var name: String
+            var configure: @Sendable (OpaquePointer) -> Void = { _ in }
+            var change: @Sendable (inout Plan.TLS) -> Void = { _ in }
+            /// Nil when it works.
+            var failure: String?
+            var testDescription: String { name }
+        }
+
+        static let settings: [Setting] = [
+            Setting(name: "TLS 1.2 only", configure: { _ = seawall_ssl_set_versions($0, 0x0303, 0x0303) }),
+            Setting(
+                name: "the plan wants TLS 1.3 and the server has 1.2",
+                configure: { _ = seawall_ssl_set_versions($0, 0x0303, 0x0303) },
+                change: { $0.minimumVersion = .tls13 }, failure: "protocol version"),
+            Setting(
+                name: "the plan stops at TLS 1.2 and the server wants 1.3",
+                configure: { _ = seawall_ssl_set_versions($0, 0x0304, 0x0304) },
+                change: { $0.maximumVersion = .tls12 }, failure: "protocol version"),
+            Setting(
+                name: "one cipher suite that both have",
+                configure: { SSL_CTX_set_ciphersuites($0, "TLS_CHACHA20_POLY1305_SHA256:TLS_AES_128_GCM_SHA256") },
+                change: { $0.cipherSuites = "TLS_CHACHA20_POLY1305_SHA256" }),
+            Setting(
+                name: "no cipher suite that both have",
+                configure: { SSL_CTX_set_ciphersuites($0, "TLS_AES_128_GCM_SHA256") },
+                change: { $0.cipherSuites = "TLS_CHACHA20_POLY1305_SHA256" }, failure: "handshake failure"),
+            Setting(
+                name: "a cipher of TLS 1.2",
+                change: { tls in
+                    tls.maximumVersion = .tls12
+                    tls.ciphers = "ECDHE-ECDSA-AES128-GCM-SHA256"
+                }),
+            Setting(
+                name: "a server that insists on another protocol",
+                configure: { context in
+                    SSL_CTX_set_alpn_select_cb(
+                        context,
+                        { _, chosen, length, offered, count, _ in
+                            // "h2" stands second in what is offered: after the nine bytes of http/1.1.
+                            chosen?.pointee = offered.map { $0 + 10 }
+                            length?.pointee = 2
+                            return count > 11 ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_NOACK
+                        }, nil)
+                },
+                change: { $0.alpn = ["http/1.1", "h2"] }, failure: "not HTTP/1"),
+        ]
+
+        @Test("versions, ciphers and protocols are those of the plan", arguments: settings)
+        func negotiated(setting: Setting) async throws {
+            let server = try TLSServer(names: "IP:127.0.0.1", configure: setting.configure)
+            var tls = Plan.TLS(rootsFile: server.certificate)
+            setting.change(&tls)
+            let result = try await LoadGeneratorTests.play(
+                makePlan(port: server.server.port, rate: .constant(perSecond: 50), seconds: 0.1, tls: tls))
+            if let failure = setting.failure {
+                #expect(result.accounting.byOutcome == [.tls: 5])
+                #expect(result.breakdown.ended.mapValues(\.count) == [.tls: 5])
+                #expect(result.failureSamples.first?.message.contains(failure) == true, "\(result.failureSamples)")
+            } else {
+                #expect(result.accounting.byOutcome == [.ok: 5], "\(result.failureSamples)")
+            }
+        }
+
+        @Test("another server name is sent, and looked for in the certificate")
+        func serverName() async throws {
+            let server = try TLSServer(names: "DNS:inside.example")
+            var tls = Plan.TLS(rootsFile: server.certificate)
+            tls.serverName = "inside.example"
+            var plan = makePlan(port: server.server.port, rate: .constant(perSecond: 50), seconds: 0.1, tls: tls)
+            #expect(try await LoadGeneratorTests.play(plan).accounting.byOutcome == [.ok: 5])
+            plan.targets[0].tls?.serverName = "outside.example"
+            #expect(try await LoadGeneratorTests.play(plan).accounting.byOutcome == [.tls: 5])
+        }
+
+        @Test("a server that asks for a client certificate gets the plan's, and refuses who has none")
+        func clientCertificate() async throws {
+            let client = try TLSServer(names: "DNS:client")
+            let server = try TLSServer(
+                names: "IP:127.0.0.1",
+                configure: { context in
+                    SSL_CTX_set_verify(context, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nil)
+                    SSL_CTX_load_verify_locations(context, client.certificate, nil)
+                })
+            var tls = Plan.TLS(rootsFile: server.certificate)
+            tls.certificateFile = client.certificate
+            tls.keyFile = client.key
+            var plan = makePlan(port: server.server.port, rate: .constant(perSecond: 50), seconds: 0.1, tls: tls)
+            #expect(try await LoadGeneratorTests.play(plan).accounting.byOutcome == [.ok: 5])
+            plan.targets[0].tls = Plan.TLS(rootsFile: server.certificate)
+            let refused = try await LoadGeneratorTests.play(plan)
+            #expect(refused.accounting.byOutcome == [.tls: 5])
+            #expect(
+                refused.failureSamples.contains { $0.message.contains("certificate required") },
+                "\(refused.failureSamples)")
+        }
+
+        @Test("files and settings that OpenSSL refuses are told before anything is sent")
+        func impossible() throws {
+            func message(_ change: (inout Plan.TLS) -> Void) -> String {
+                var tls = Plan.TLS(rootsFile: nil, verify: false)
+                change(&tls)
+                do {
+                    _ = try LoadEngine(makePlan(port: 1, tls: tls))
+                    return "nothing"
+                } catch {
+                    return error.message
+                }
+            }
+            #expect(message { $0.ciphers = "NO-SUCH-CIPHER" }.contains("no cipher of the list `NO-SUCH-CIPHER`"))
+            #expect(message { $0.cipherSuites = "TLS_NONE" }.contains("cipher suites `TLS_NONE`"))
+            #expect(message { $0.certificateFile = "/nowhere.pem" }.contains("can't be read from /nowhere.pem"))
+            #expect(message { $0.keyFile = "/key.pem" }.contains("without its certificate"))
+            #expect(message { $0.alpn = [""] }.contains("not the name of a protocol"))
+            #expect(
+                message {
+                    $0.minimumVersion = .tls13
+                    $0.maximumVersion = .tls12
+                }.contains("at least 1.3 and at most 1.2"))
+        }
+
+        @Test("a reset in the middle of a TLS record is a broken connection in words")
+        func resetInRecord() async throws {
+            let server = try TLSServer(
+                names: "IP:127.0.0.1",
+                answer: { connection, _ in
+                    // The beginning of a record of 64 bytes of application data.
+                    let part: [UInt8] = [0x17, 3, 3, 0, 64, 1, 2, 3]
+                    send(connection.descriptor, part, part.count, Int32(MSG_NOSIGNAL))
+                    usleep(20_000)
+                    connection.reset()
+                    return false
+                })
+            let result = try await play(server, host: "127.0.0.1", roots: server.certificate)
+            #expect(result.accounting.byOutcome == [.tls: 20])
+            #expect(
+                result.failureSamples.first?.message.contains("reset by peer") == true, "\(result.failureSamples)")
+        }
+
+        @Test("a record that was tampered with is a TLS failure in words")
+        func badRecord() async throws {
+            let server = try TLSServer(
+                names: "IP:127.0.0.1",
+                answer: { connection, _ in
+                    let record: [UInt8] = [0x17, 3, 3, 0, 32] + (0..<32).map { UInt8($0) }
+                    send(connection.descriptor, record, record.count, Int32(MSG_NOSIGNAL))
+                    usleep(20_000)
+                    return false
+                })
+            let result = try await play(server, host: "127.0.0.1", roots: server.certificate)
+            #expect(result.accounting.byOutcome == [.tls: 20])
+            #expect(result.failureSamples.first?.message.contains("TLS failed: ") == true, "\(result.failureSamples)")
+        }
+    }
+}
