@@ -124,7 +124,8 @@ def measure(command, core, accepted=(0,)):
 
 def seawall(binary, url, options, extra=()):
     command = [
-        binary, "bench", url, "--connections", str(options.connections), "--duration", f"{options.seconds}s", "--json", *extra]
+        binary, "bench", url, "--connections", str(options.connections), "--duration", f"{options.seconds}s", "--json",
+        *extra]
     return command, lambda text: json.loads(text)["completed"]
 
 
@@ -137,9 +138,13 @@ def tools(options, nginx):
     url = f"https://127.0.0.1:{nginx.tls}/" if options.tls else f"http://127.0.0.1:{nginx.plain}/"
     n, seconds = options.connections, options.seconds
     trust = ["--roots", str(nginx.certificate)] if options.tls else []
+    closing = ["-H", "Connection: close"] if options.handshakes else []
+    if options.handshakes:
+        trust += ["--strategy", "per-request", "--no-resumption"]
     known = {
         "seawall": lambda: seawall(options.seawall, url, options, trust),
-        "wrk": lambda: ([require("wrk"), "-t1", f"-c{n}", f"-d{seconds}s", url], number(r"(\d+) requests in")),
+        "wrk": lambda: (
+            [require("wrk"), "-t1", f"-c{n}", f"-d{seconds}s", *closing, url], number(r"(\d+) requests in")),
         "ab": lambda: (
             [require("ab"), "-q", "-k", "-c", str(n), "-t", str(seconds), "-n", "100000000", url],
             number(r"Complete requests:\s+(\d+)")),
@@ -171,6 +176,8 @@ def compare(options, nginx):
             rates[name].append(count(text) / cpu)
         print(f"round {round_number + 1} of {options.rounds} done", file=sys.stderr)
     kind = "HTTPS (TLS 1.3)" if options.tls else "plain HTTP"
+    if options.handshakes:
+        kind = "full TLS 1.3 handshakes (a connection for each request)"
     print(f"{kind}, {options.connections} connections, closed loop, {options.rounds} rounds of {options.seconds} s: median [min … max]")
     print(f"  {'tool':<9}{'thousand requests per CPU-second':<36}ratio to wrk in the same round")
     for name in names:
@@ -196,6 +203,35 @@ def lag(options, nginx):
     print(f"  achieved {spread([row['completedPerSecond'] for row in rows], lambda value: f'{value:.1f}/s')}")
 
 
+def idle(options, nginx):
+    """Memory of the generator with many idle keep-alive connections, plain and over TLS: the highest it ever had."""
+    print(f"memory with {options.idle} idle keep-alive connections, all told")
+    for kind, url, extra in (
+        ("plain", f"http://127.0.0.1:{nginx.plain}/", []),
+        ("TLS 1.3", f"https://127.0.0.1:{nginx.tls}/", ["--roots", str(nginx.certificate)]),
+    ):
+        # A user for each connection, who asks once and then thinks for longer than the load lasts.
+        command = [
+            options.seawall, "bench", url, "--connections", str(options.idle), "--duration", f"{options.seconds}s",
+            "--think", f"{options.seconds * 10}s", "--json", *extra]
+        usage = measure_memory(command, options.generator_core)
+        print(f"  {kind:<8} {usage[0] / 1024:.1f} MiB; {usage[1]} connections, {usage[1] - usage[2]} of them not made")
+
+
+def measure_memory(command, core):
+    """Highest resident memory of a command in KiB, the connections asked for, and those made."""
+    with tempfile.TemporaryFile() as output:
+        child = subprocess.Popen(["taskset", "-c", str(core)] + command, stdout=output, stderr=subprocess.STDOUT)
+        _, status, usage = os.wait4(child.pid, 0)
+        child.returncode = os.waitstatus_to_exitcode(status)
+        output.seek(0)
+        text = output.read().decode(errors="replace")
+    if child.returncode not in (0, 4):
+        fail(f"{' '.join(command)} ended with {child.returncode}:\n{text}")
+    made = json.loads(text)["connections"]["opened"]
+    return usage.ru_maxrss, int(command[command.index("--connections") + 1]), made
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=7)
@@ -203,21 +239,26 @@ def main():
     parser.add_argument("--connections", type=int, default=50)
     parser.add_argument("--tools", default="wrk", help="comma-separated: wrk,ab,h2load,hey")
     parser.add_argument("--tls", action="store_true", help="compare over TLS 1.3")
+    parser.add_argument("--handshakes", action="store_true", help="compare full TLS 1.3 handshakes a CPU-second")
+    parser.add_argument("--idle", type=int, help="measure the memory of so many idle connections instead")
     parser.add_argument("--lag", action="store_true", help="measure the schedule lag of an open load instead")
     parser.add_argument("--rate", type=int, default=5000, help="arrivals a second for --lag")
     parser.add_argument("--seawall", default=str(ROOT / ".build/release/seawall"))
     parser.add_argument("--generator-core", type=int, default=0)
     parser.add_argument("--server-core", type=int, default=1)
     options = parser.parse_args()
+    options.tls = options.tls or options.handshakes
     if options.rounds < 1 or options.seconds < 1 or options.connections < 1:
         fail("--rounds, --seconds and --connections take whole numbers from 1")
+    if options.idle is not None and not 1 <= options.idle <= 15000:
+        fail("--idle takes 1 to 15000 connections")
     if not os.access(options.seawall, os.X_OK):
         fail(f"there is no {options.seawall}; run make build first")
     with tempfile.TemporaryDirectory(prefix="seawall-peers-") as folder:
         os.chmod(folder, 0o755)
         nginx = Nginx(Path(folder), options.server_core)
         try:
-            (lag if options.lag else compare)(options, nginx)
+            (idle if options.idle else lag if options.lag else compare)(options, nginx)
         finally:
             nginx.stop()
 

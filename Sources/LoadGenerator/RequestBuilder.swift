@@ -199,7 +199,7 @@ extension Plan.Target {
     }
 
     /// "post 127.0.0.1:4433" for messages.
-    var place: String {
+    package var place: String {
         let address = (host.contains(":") ? "[\(host)]" : host) + ":\(port)"
         return name == host || name.isEmpty ? address : "\(name) \(address)"
     }

@@ -115,8 +115,7 @@ package struct RunRecord: Codable, Sendable {
         accounting: Accounting, generator: GeneratorHealth, faults: [FaultWindow] = [],
         policySamples: [PolicySample] = [], stations: [StationRecord] = [], phases: [Phase] = [],
         thresholds: [ThresholdResult] = [], failureSamples: [FailureSample] = [], addresses: [AddressUse] = [],
-        interruption: String? = nil,
-        abortedBy: String? = nil
+        interruption: String? = nil, abortedBy: String? = nil
     ) {
         self.variant = variant
         self.round = round
@@ -221,10 +220,14 @@ package struct Accounting: Codable, Sendable, Equatable {
     package var journeysStarted: UInt64 = 0
     package var journeysFinished: UInt64 = 0
     package var connectionsOpened: UInt64 = 0
+    /// All handshakes that were done, and those of them that resumed an earlier session.
     package var tlsHandshakes: UInt64 = 0
     package var tlsResumed: UInt64 = 0
 
     package init() {}
+
+    /// Handshakes with a certificate and a fresh key exchange from the ground up.
+    package var tlsFull: UInt64 { tlsHandshakes - Swift.min(tlsResumed, tlsHandshakes) }
 
     package var completed: UInt64 { sum { $0.isCompleted } }
     package var failed: UInt64 { sum { $0.isFailed } }

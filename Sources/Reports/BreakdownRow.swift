@@ -53,3 +53,11 @@ extension RequestPart {
         }
     }
 }
+
+extension Format {
+    /// "3 full TLS handshakes, 12 resumed"; nil without TLS.
+    static func handshakes(_ accounting: Accounting) -> String? {
+        guard accounting.tlsHandshakes > 0 else { return nil }
+        return count(accounting.tlsFull, "full TLS handshake") + ", \(count(accounting.tlsResumed)) resumed"
+    }
+}

@@ -53,6 +53,8 @@ extension Scenario {
         /// PEM file of the roots to trust, or nil for the system's.
         package var rootsFile: String?
         package var verify = true
+        /// How TLS is spoken beyond that.
+        package var tls = TLS()
 
         package init(name: String, url: String, rootsFile: String? = nil, verify: Bool = true) {
             self.name = name
@@ -78,23 +80,6 @@ extension Scenario {
             self.posts = posts
             self.comments = comments
             self.skew = skew
-        }
-    }
-
-    /// How the generator connects to the targets.
-    package struct Connections: Sendable, Equatable {
-        package enum Strategy: String, Sendable, CaseIterable {
-            case shared
-            case perUser = "per-user"
-            case perRequest = "per-request"
-        }
-        package var strategy = Strategy.shared
-        /// Most connections to one target.
-        package var limitPerTarget = 512
-
-        package init(strategy: Strategy = .shared, limitPerTarget: Int = 512) {
-            self.strategy = strategy
-            self.limitPerTarget = limitPerTarget
         }
     }
 

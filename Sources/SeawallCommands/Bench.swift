@@ -48,6 +48,9 @@ package struct Bench: AsyncParsableCommand {
     @Flag(help: "Do not verify the server's certificate.")
     var insecure = false
 
+    @OptionGroup(title: "Connections and TLS")
+    var connecting: ConnectionArguments
+
     @Option(help: "Seed of the arrivals.")
     var seed: UInt64 = 1
 
@@ -98,6 +101,7 @@ package struct Bench: AsyncParsableCommand {
             seed: seed, targets: [target], journeys: [Plan.Journey(name: "bench", steps: [.request(request)])],
             sources: [source])
         plan.connections.limitPerTarget = connections
+        connecting.apply(to: &plan.connections)
         plan.workers = workers
         return plan
     }
@@ -112,7 +116,11 @@ package struct Bench: AsyncParsableCommand {
         guard (1...65_535).contains(port) else { throw ValidationError("port \(port) is not between 1 and 65535") }
         let path = parts.percentEncodedPath.isEmpty ? "/" : parts.percentEncodedPath
         let query = parts.percentEncodedQuery.map { "?" + $0 } ?? ""
-        let tls = scheme == "https" ? Plan.TLS(rootsFile: roots, verify: !insecure) : nil
+        var tls = scheme == "https" ? Plan.TLS(rootsFile: roots, verify: !insecure) : nil
+        if var settings = tls {
+            connecting.apply(to: &settings)
+            tls = settings
+        }
         // URLComponents keeps the brackets of a literal IPv6 address.
         let address = host.hasPrefix("[") && host.hasSuffix("]") ? String(host.dropFirst().dropLast()) : host
         return (Plan.Target(name: address, host: address, port: port, tls: tls), path + query)

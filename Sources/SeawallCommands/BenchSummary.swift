@@ -22,7 +22,16 @@ struct BenchSummary: Encodable {
     var scheduleLagP50Microseconds: Double
     var scheduleLagP99Microseconds: Double
     var breakdown: [String: Part]
+    var connections: Connections
     var failures: [String]
+
+    struct Connections: Encodable {
+        var opened: UInt64
+        var fullHandshakes: UInt64
+        var resumedHandshakes: UInt64
+        /// Connections made and failed tries, by address.
+        var addresses: [String: [String: UInt64]]
+    }
 
     /// A part of the requests' time, for example `first-byte`.
     struct Part: Encodable {
@@ -61,6 +70,12 @@ struct BenchSummary: Encodable {
                     Part(requests: passed.count, died: ended.count, microseconds: Self.quantiles(passed))
                 )
             })
+        connections = Connections(
+            opened: accounting.connectionsOpened, fullHandshakes: accounting.tlsFull,
+            resumedHandshakes: accounting.tlsResumed,
+            addresses: Dictionary(
+                result.addresses.map { ($0.address, ["opened": $0.opened, "failed": $0.failed]) },
+                uniquingKeysWith: { first, _ in first }))
         failures = result.failureSamples.map { "\($0.message) (\($0.count) times)" }
     }
 
@@ -92,6 +107,15 @@ struct BenchSummary: Encodable {
             String(
                 format: "  schedule lag   p50 %.0f µs  p99 %.0f µs", scheduleLagP50Microseconds,
                 scheduleLagP99Microseconds))
+        let handshakes =
+            connections.fullHandshakes + connections.resumedHandshakes > 0
+            ? "; TLS handshakes: \(connections.fullHandshakes) full, \(connections.resumedHandshakes) resumed" : ""
+        lines.append("  \(connections.opened) connections made\(handshakes)")
+        if connections.addresses.count > 1 {
+            lines += connections.addresses.sorted { $0.key < $1.key }.map {
+                "  - \($0.key): \($0.value["opened"] ?? 0) made, \($0.value["failed"] ?? 0) tries failed"
+            }
+        }
         for part in RequestPart.allCases {
             guard let values = breakdown[part.rawValue] else { continue }
             let died = values.died > 0 ? "  died in it: \(values.died)" : ""

@@ -57,9 +57,11 @@ extension EngineTests {
             let pause = Plan.Step.think(.uniform(.zero, .seconds(2)))
             let plan = makePlan(
                 port: 1, rate: .constant(perSecond: 50), seconds: 1, steps: [pause, pause, .request(get("/"))])
-            let compiled = CompiledPlan(plan, targets: [try ResolvedTarget(plan.targets[0])])
+            let compiled = CompiledPlan(plan, targets: [try ResolvedTarget(plan.targets[0], lookup: ResolvedTarget.system)])
             let start: UInt64 = 1_000_000_000
-            let worker = try Worker(plan: compiled, number: 0, start: start, mailbox: Mailbox(), stop: try StopFlag())
+            let worker = try Worker(
+                plan: compiled, number: 0, start: start, mailbox: Mailbox(),
+                resolver: Resolver(plan.targets, lookup: ResolvedTarget.system), stop: try StopFlag())
             worker.startDueArrivals(start + 1_000_000_000)
             #expect(worker.counters.scheduled == 0 && worker.sessions.inUse == 50)
             worker.abortAll(start + 2_000_000_000)

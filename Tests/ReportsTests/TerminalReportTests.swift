@@ -97,7 +97,7 @@ private enum Golden {
           requests    3,400 in 17 s measured, after 3 s of warm-up
           goodput     200/s answers as expected; errors 0 %
           accounting  4,000 scheduled = 4,000 completed + 0 failed + 0 aborted + 0 never started ✓
-          connections 64 opened, 64 TLS handshakes
+          connections 64 opened, 64 full TLS handshakes, 0 resumed
 
           response time (ok)         count  errors      p50      p99    p99.9      max  service p99  lag p99
           read-timeline
@@ -123,7 +123,7 @@ private enum Golden {
           requests    7,000 in 35 s measured, after 5 s of warm-up
           goodput     200/s answers as expected; errors 0.214 %
           accounting  8,000 scheduled = 7,985 completed + 15 failed + 0 aborted + 0 never started ✓
-          connections 64 opened, 64 TLS handshakes
+          connections 64 opened, 64 full TLS handshakes, 0 resumed
 
           response time (ok)          count  errors      p50      p99   p99.9      max  service p99  lag p99
           read-timeline

@@ -318,4 +318,45 @@ struct ScenarioParsingTests {
         #expect(scenario.name == "scenario")
         #expect(scenario.variants.map(\.name) == ["default"])
     }
+
+    @Test("connections and TLS have settings of their own")
+    func connectionSettings() throws {
+        let scenario = try Scenario.parse(
+            """
+            system:
+              targets:
+                web:
+                  url: https://example.com:8443
+                  tls: {min-version: 1.3, cipher-suites: TLS_AES_128_GCM_SHA256, alpn: [], server-name: inside.example}
+            connections:
+              strategy: per-request
+              limit: 20
+              connect-timeout: 2s
+              wait-timeout: 500ms
+              idle-timeout: 10s
+              max-requests: 100
+              max-age: 1m
+              spread: 25%
+              dns: {refresh: 30s}
+              tls-resumption: false
+            load: {all: {executor: constant-vus, vus: 1, duration: 1s}}
+            journeys: {home: [{get: /, service: web}]}
+            """)
+        var connections = Scenario.Connections(strategy: .perRequest, limitPerTarget: 20)
+        connections.connectTimeout = .seconds(2)
+        connections.waitTimeout = .milliseconds(500)
+        connections.idleTimeout = .seconds(10)
+        connections.maxRequests = 100
+        connections.maxAge = .seconds(60)
+        connections.spread = 0.25
+        connections.dnsRefresh = .seconds(30)
+        connections.tlsResumption = false
+        #expect(scenario.connections == connections)
+        var target = Scenario.Target(name: "web", url: "https://example.com:8443")
+        target.tls.minimumVersion = .tls13
+        target.tls.cipherSuites = "TLS_AES_128_GCM_SHA256"
+        target.tls.alpn = []
+        target.tls.serverName = "inside.example"
+        #expect(scenario.system == .targets([target]))
+    }
 }

@@ -71,7 +71,7 @@ struct RunErrorTests {
         #expect(await seawall.exitCode() == 3)
         #expect(
             seawall.errors.contains(
-                "target web (http://nowhere.invalid:80) can't be reached: the name nowhere.invalid can't be resolved\n"),
+                "target web (http://nowhere.invalid:80) can't be reached: the host name `nowhere.invalid` has no address: "),
             "\(seawall.errors)")
     }
 
@@ -83,7 +83,7 @@ struct RunErrorTests {
         #expect(
             seawall.errors == """
                 reaching web …
-                seawall: target web (https://127.0.0.1:\(port)) can't be reached: its certificate does not verify
+                seawall: target web (https://127.0.0.1:\(port)) can't be reached: certificate not accepted: unable to get local issuer certificate
                   name the file with its CA in the scenario (`roots:`), or switch verification off (`verify: false`)
 
                 """)

@@ -29,13 +29,10 @@ package struct PlanCompiler: Sendable {
         var plan = Plan(seed: scenario.seed, targets: targets, journeys: journeys, sources: sources)
         plan.tables = tables
         plan.maxInFlight = scenario.maxInFlight
-        plan.connections.strategy =
-            switch scenario.connections.strategy {
-            case .shared: .shared
-            case .perUser: .perUser
-            case .perRequest: .perRequest
-            }
-        plan.connections.limitPerTarget = scenario.connections.limitPerTarget
+        plan.connections = scenario.connections.plan
+        if !scenario.connections.tlsResumption {
+            for target in plan.targets.indices { plan.targets[target].tls?.resumption = false }
+        }
         return plan
     }
 

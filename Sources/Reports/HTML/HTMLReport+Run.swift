@@ -73,9 +73,8 @@ extension HTMLReport {
             + "\(Format.count(accounting.neverStarted)) never started"
             + (accounting.isBalanced ? " ✓" : " ✗ does not add up")
         let connections =
-            ", warm-up included · " + Format.count(accounting.connectionsOpened, "connection") + ", "
-            + Format.count(accounting.tlsHandshakes, "TLS handshake")
-            + ", \(Format.count(accounting.tlsResumed)) resumed"
+            ", warm-up included · " + Format.count(accounting.connectionsOpened, "connection")
+            + (Format.handshakes(accounting).map { ", " + $0 } ?? "")
         return Markup.text("p", ["class": accounting.isBalanced ? "dim" : "notice"], text + connections)
     }
 

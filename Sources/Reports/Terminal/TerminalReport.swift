@@ -92,10 +92,9 @@ package enum TerminalReport {
                 + "+ \(Format.count(accounting.aborted)) aborted + \(Format.count(accounting.neverStarted)) never started "
                 + (accounting.isBalanced ? "✓" : "✗ DOES NOT ADD UP"))
         guard accounting.connectionsOpened > 0 else { return }
-        let resumed = accounting.tlsResumed > 0 ? " (\(Format.count(accounting.tlsResumed)) resumed)" : ""
         page.field(
             "connections", Format.count(accounting.connectionsOpened), .plain,
-            "opened, " + Format.count(accounting.tlsHandshakes, "TLS handshake") + resumed)
+            "opened" + (Format.handshakes(accounting).map { ", " + $0 } ?? ""))
     }
 }
 

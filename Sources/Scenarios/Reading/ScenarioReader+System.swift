@@ -49,7 +49,7 @@ extension ScenarioReader {
         let title = "the target \(entry.key.quoted)"
         guard
             let section = ScriptSection(
-                entry.value, title, at: entry.keyPosition, keys: ["url", "roots", "verify"], reader: reader),
+                entry.value, title, at: entry.keyPosition, keys: ["url", "roots", "verify", "tls"], reader: reader),
             let node = section.required("url", example: "https://127.0.0.1:8443"), let url = reader.text(node, "url")
         else { return nil }
         target.url = url
@@ -58,14 +58,17 @@ extension ScenarioReader {
             if let verify = reader.bool(node, "verify") { target.verify = verify } else { sound = false }
         }
         if let node = section["roots"] {
-            guard let roots = reader.text(node, "roots") else { return nil }
-            let path = roots.hasPrefix("/") || folder.isEmpty ? roots : folder + "/" + roots
-            target.rootsFile = path
-            if !FileManager.default.isReadableFile(atPath: path) {
-                reader.report(
-                    node.position,
-                    "the file \(roots.quoted) with the trusted roots can't be read; it is looked for from the script's folder"
-                )
+            target.rootsFile = readFile(node, "roots", folder: folder, reader: reader)
+            if target.rootsFile == nil { sound = false }
+        }
+        if let node = section["tls"] {
+            if !url.hasPrefix("https://") {
+                reader.report(node.position, "\(title) has 'tls', and its URL does not begin with https://")
+                sound = false
+            }
+            if let tls = readTLS(node, "'tls' of \(title)", folder: folder, reader: reader) {
+                target.tls = tls
+            } else {
                 sound = false
             }
         }

@@ -119,26 +119,4 @@ struct ScenarioReader {
         guard possible, let users, let friends, let posts, let comments, let skew else { return nil }
         return Scenario.Population(users: users, friends: friends, posts: posts, comments: comments, skew: skew)
     }
-
-    private func readConnections() -> Scenario.Connections? {
-        let standard = Scenario.Connections()
-        guard let entry = script.entry("connections"), !entry.value.isNull else { return standard }
-        let strategies = Scenario.Connections.Strategy.allCases.map(\.rawValue)
-        if entry.value.text != nil {
-            return reader.word(entry.value, "connections", strategies).flatMap(Scenario.Connections.Strategy.init).map {
-                Scenario.Connections(strategy: $0, limitPerTarget: standard.limitPerTarget)
-            }
-        }
-        guard
-            let section = ScriptSection(
-                entry.value, "'connections'", at: entry.keyPosition, keys: ["strategy", "limit"], reader: reader)
-        else { return nil }
-        var strategy: Scenario.Connections.Strategy? = standard.strategy
-        if let node = section["strategy"] {
-            strategy = reader.word(node, "strategy", strategies).flatMap(Scenario.Connections.Strategy.init)
-        }
-        let limit = section.integer("limit", in: 1...60_000, default: standard.limitPerTarget)
-        guard let strategy, let limit else { return nil }
-        return Scenario.Connections(strategy: strategy, limitPerTarget: limit)
-    }
 }

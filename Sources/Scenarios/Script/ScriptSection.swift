@@ -55,6 +55,12 @@ struct ScriptSection {
         return nil
     }
 
+    /// The value of a key that may be absent: `.some(nil)` when it is, nil when it is faulty.
+    func optional<Value>(_ key: String, _ read: (ScriptNode) -> Value?) -> Value?? {
+        guard let node = self[key] else { return .some(nil) }
+        return read(node).map(Optional.some)
+    }
+
     func duration(_ key: String, default standard: Duration, allowZero: Bool = true) -> Duration? {
         guard let node = self[key] else { return standard }
         return reader.duration(node, key, allowZero: allowZero)
