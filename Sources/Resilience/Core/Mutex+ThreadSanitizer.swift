@@ -7,14 +7,14 @@
     ///
     /// On Linux `Synchronization.Mutex` waits in a library that is not instrumented, so that the sanitizer misses that
     /// one critical section happens before the next and reports races that aren't there. It knows pthread's mutexes.
-    /// The type shadows the imported one in this module: `swift test --sanitize=thread -Xswiftc -DTHREAD_SANITIZER`.
+    /// The type shadows the imported one in this module (and, by a type alias, in ResilienceTesting): `swift test --sanitize=thread -Xswiftc -DTHREAD_SANITIZER`.
     ///
     /// `@unchecked Sendable`: the value is only touched while the pthread mutex is held, and freed by the only owner.
-    struct Mutex<Value>: ~Copyable, @unchecked Sendable {
+    package struct Mutex<Value>: ~Copyable, @unchecked Sendable {
         private let lock = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
         private let value = UnsafeMutablePointer<Value>.allocate(capacity: 1)
 
-        init(_ initial: sending Value) {
+        package init(_ initial: sending Value) {
             lock.initialize(to: pthread_mutex_t())
             pthread_mutex_init(lock, nil)
             value.initialize(to: initial)
@@ -27,7 +27,7 @@
             value.deallocate()
         }
 
-        func withLock<Result, Failure: Error>(
+        package func withLock<Result, Failure: Error>(
             _ body: (inout sending Value) throws(Failure) -> sending Result
         ) throws(Failure) -> sending Result {
             pthread_mutex_lock(lock)

@@ -2,12 +2,22 @@
 
 extension Hedge {
     /// What one attempt of a call beside a pipeline ends with.
+    @usableFromInline
     struct Answer<Success: Sendable, Failure: Error>: HedgedOutcome {
-        var result: Result<Success, ResilienceError<Failure>>
-        var judgement: Judgement
-        let runs = 1
+        @usableFromInline let result: Result<Success, ResilienceError<Failure>>
+        @usableFromInline let judgement: Judgement
+
+        @inlinable
+        init(_ result: Result<Success, ResilienceError<Failure>>, _ judgement: Judgement) {
+            self.result = result
+            self.judgement = judgement
+        }
+
+        @inlinable
+        var runs: Int { 1 }
 
         /// Runs the operation and says what its result means.
+        @inlinable
         static func of(
             _ context: CallContext, _ classifier: Classifier<Success, Failure>,
             _ operation: @Sendable (CallContext) async throws(Failure) -> Success
@@ -17,14 +27,14 @@ extension Hedge {
                 result = .success(try await operation(context))
             } catch {
                 // An error under cancellation says nothing about the callee, whatever it looks like.
-                if Task.isCancelled { return Answer(result: .failure(.cancelled(last: error)), judgement: .cancelled) }
+                if Task.isCancelled { return Answer(.failure(.cancelled(last: error)), .cancelled) }
                 result = .failure(error)
             }
-            return Answer(
-                result: result.mapError { .operation($0) }, judgement: Judgement(classifier.classify(result)))
+            return Answer(result.mapError { .operation($0) }, Judgement(classifier.classify(result)))
         }
 
         /// Hands a value that nobody takes to whoever closes it.
+        @inlinable
         func discard(_ close: @Sendable (Success) async -> Void) async {
             if case .success(let value) = result { await close(value) }
         }
@@ -33,7 +43,7 @@ extension Hedge {
 
 extension Hedge.Judgement {
     /// What the classification of a result of the callee means for other attempts.
-    @usableFromInline
+    @inlinable
     init(_ classification: Classification) {
         switch classification.verdict {
         case .success, .ignore: self = .acceptable

@@ -50,15 +50,18 @@ extension Hedge {
         private var startsNow = false
         private var mayStart: Bool
         private var ended = 0
-        private var winner: Int?
+        /// The attempt with the first acceptable result.
+        private(set) var winner: Int?
         /// The first attempt that failed in earnest.
         private var failure: Int?
         private var isHopeless = false
-        private var isCancelled = false
+        private(set) var isCancelled = false
         private var needsCancel = false
         /// Attempts so far; at least 1.
         private(set) var started = 1
         private(set) var wasDenied = false
+        /// Hedges that a policy of this process refused.
+        private(set) var refusedHedges = 0
         private(set) var primary: (end: Int64, judgement: Judgement)?
         /// When the attempts under way were told to end.
         private(set) var cancelInstant: Int64?
@@ -94,7 +97,12 @@ extension Hedge {
                 }
             case .failed: startsNow = true
             case .hopeless, .throttled, .cancelled: mayStart = false
-            case .refused: if number == 0 { mayStart = false } else { deny() }
+            case .refused:
+                if number > 0 {
+                    refusedHedges += 1
+                    wasDenied = true
+                }
+                mayStart = false
             }
         }
 

@@ -19,7 +19,7 @@ public final class Hedge: Sendable {
     private let active: Atomic<Bool>
     let listener: PolicyListener<HedgeEvent>
     private let metrics: HedgeMetrics?
-    let time: TimeSource
+    @usableFromInline let time: TimeSource
 
     /// A hedge that has seen no calls.
     ///
@@ -67,6 +67,7 @@ public final class Hedge: Sendable {
     /// - Returns: The first acceptable result. A value that the classifier calls a failure is returned when no attempt
     ///   had a better one.
     /// - Throws: The first attempt's error when all attempts failed; `.cancelled` when the caller gave up.
+    @inlinable
     public func run<Success: Sendable, Failure: Error>(
         idempotency: Idempotency, deadline: MonotonicInstant? = nil,
         classifier: Classifier<Success, Failure> = .default, discard: (@Sendable (Success) async -> Void)? = nil,
@@ -149,9 +150,25 @@ public final class Hedge: Sendable {
 // MARK: - Bookkeeping of a call
 
 extension Hedge {
-    /// A call starts.
-    func begin(at start: MonotonicInstant) -> (plan: Plan?, mode: PolicyMode) {
-        core.withLock { ($0.machine.begin(at: start.nanoseconds), $0.setting.mode) }
+    /// How a call begins.
+    @usableFromInline
+    struct Entry: Sendable {
+        /// Nil when the call runs alone: in warm-up, in shadow mode, or because its caller has given up already.
+        @usableFromInline let course: Course?
+        let start: MonotonicInstant
+        let plan: Plan?
+        let mode: PolicyMode
+    }
+
+    /// A call that may be repeated starts.
+    @usableFromInline
+    func enter(at start: MonotonicInstant, deadline: MonotonicInstant?) -> Entry {
+        let (plan, mode) = core.withLock { ($0.machine.begin(at: start.nanoseconds), $0.setting.mode) }
+        guard mode == .enforced, let plan, !Task.isCancelled else {
+            return Entry(course: nil, start: start, plan: plan, mode: mode)
+        }
+        let race = Race(plan, start: start.nanoseconds, deadline: deadline?.nanoseconds ?? .max)
+        return Entry(course: Course(race, from: start, of: self), start: start, plan: plan, mode: mode)
     }
 
     func withdraw() -> Bool {
@@ -164,12 +181,13 @@ extension Hedge {
         core.withLock { $0.machine.refund() }
     }
 
-    /// A call that was not hedged has ended: in warm-up, in shadow mode, or because its caller had given up before.
-    func watch(_ judgement: Judgement, from start: MonotonicInstant, plan: Plan?, isShadow: Bool) {
+    /// A call that ran alone has ended.
+    @usableFromInline
+    func leave(_ entry: Entry, _ judgement: Judgement) {
         let now = time.now().nanoseconds
-        let duration = now.subtractingSaturated(start.nanoseconds)
+        let duration = now.subtractingSaturated(entry.start.nanoseconds)
         learn(judgement, duration: duration, isComplete: judgement == .acceptable, at: now)
-        guard isShadow, let plan else { return }
+        guard entry.mode == .shadow, let plan = entry.plan else { return }
         guard judgement == .failed || duration > plan.delay else { return finish(.notNeeded, shadow: true) }
         if withdraw() {
             let cause: HedgeEvent.Cause = duration > plan.delay ? .slow : .failed
@@ -183,9 +201,9 @@ extension Hedge {
     }
 
     /// A call that could be hedged has ended.
-    func finish(_ race: Race, _ settlement: Race.Settlement, refusedHedges: Int, from start: MonotonicInstant) {
+    func finish(_ race: Race, from start: MonotonicInstant) {
         let now = time.now().nanoseconds
-        for _ in 0..<refusedHedges {
+        for _ in 0..<race.refusedHedges {
             refund()
             listener.report(.denied(shadow: false))
         }
@@ -201,11 +219,10 @@ extension Hedge {
             metrics?.waited(waited)
             listener.report(.waited(waited))
         }
-        if race.started - 1 > refusedHedges {
-            var outcome = HedgeEvent.Outcome.lost
-            if case .attempt(let number) = settlement, number > 0, race.decided != nil { outcome = .won }
-            listener.report(.ended(outcome))
-            finish(outcome == .won ? .won : .lost, shadow: false)
+        if race.started - 1 > race.refusedHedges {
+            let hasWon = race.winner.map { $0 > 0 } ?? false
+            listener.report(.ended(hasWon ? .won : .lost))
+            finish(hasWon ? .won : .lost, shadow: false)
         } else {
             finish(race.wasDenied ? .denied : .notNeeded, shadow: false)
         }
