@@ -20,7 +20,9 @@ struct BreakerBench {
 
     /// The ticket, or nil when the call was refused.
     mutating func acquire() -> CircuitBreaker.Ticket? {
-        if case .admitted(let ticket) = machine.acquire(at: now).admission { ticket } else { nil }
+        guard case .admitted(var ticket) = machine.acquire(at: now).admission else { return nil }
+        machine.begin(&ticket, at: now)
+        return ticket
     }
 
     /// The ticket of a call that has to be admitted.
@@ -200,7 +202,7 @@ struct CircuitBreakerLateResultTests {
         #expect(bench.call(.failure)?.cause == .probesFailed)
     }
 
-    @Test("the open time grows over reopenings, and starts again after the breaker was closed")
+    @Test("the open time grows over reopenings, and starts again after the breaker was closed for a whole window")
     mutating func backoff() {
         func openTime(_ bench: BreakerBench) -> Int64 { (bench.machine.until - bench.now) / 1_000_000_000 }
         bench.trip()
@@ -213,6 +215,14 @@ struct CircuitBreakerLateResultTests {
         bench.pass(.nanoseconds(bench.machine.until - bench.now))
         bench.call(.success)
         bench.call(.success)
+        // Closed, but not for long: this opening belongs to the same trouble.
+        bench.pass(.milliseconds(9_999))
+        bench.trip()
+        #expect(openTime(bench) == 60)
+        bench.pass(.nanoseconds(bench.machine.until - bench.now))
+        bench.call(.success)
+        bench.call(.success)
+        bench.pass(.seconds(10))
         bench.trip()
         #expect(openTime(bench) == 2)
     }

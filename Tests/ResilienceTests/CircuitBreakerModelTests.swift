@@ -8,30 +8,37 @@ import Testing
 /// The breaker written a second time, the slow and obvious way: lists of everything that happened, nothing incremental.
 private struct NaiveBreaker {
     struct Call {
-        var id: Int
         var epoch: Int
+        var start: Int64
+        /// False when the slow-call duration has changed since.
+        var isWatched = true
     }
 
     var options: CircuitBreakerOptions
     var state = CircuitBreaker.State.closed
     var epoch = 0
     var results: [(bucket: Int64, failed: Bool, slow: Bool)] = []
+    var underWay: [Int: Call] = [:]
+    var nextID = 0
     var streak = 0
     var openings = 0
+    var closedAt = Int64.min
     var until: Int64 = 0
-    var probesUnderWay = 0
     var probeResults: [(failed: Bool, slow: Bool)] = []
+    var step = 0
+    var stepCalls = 0
+    var share = 1.0
 
-    mutating func go(_ new: CircuitBreaker.State, _ now: Int64) {
+    mutating func go(_ new: CircuitBreaker.State, _ now: Int64, resets: Bool = false) {
+        if resets || (state == .closed && (closedAt == .min || now - closedAt >= 10_000_000_000)) { openings = 0 }
         state = new
         epoch += 1
-        probesUnderWay = 0
         probeResults = []
         switch new {
-        case .closed:
-            results = []
+        case .closed, .ramping:
             streak = 0
-            openings = 0
+            closedAt = now
+            if new == .ramping { climb(to: 0, now) } else { results = [] }
         case .open:
             openings += 1
             var seconds = 2.0
@@ -41,73 +48,153 @@ private struct NaiveBreaker {
         }
     }
 
-    mutating func acquire(_ now: Int64) -> Int? {
-        if state == .open, now >= until { go(.halfOpen, now) }
-        if state == .halfOpen, now >= until { go(.open, now) }
-        if state == .open { return nil }
-        if state == .halfOpen {
-            if probesUnderWay + probeResults.count >= options.halfOpen.probes { return nil }
-            probesUnderWay += 1
+    mutating func climb(to next: Int, _ now: Int64) {
+        step = next
+        stepCalls = 0
+        // Each step lets twice as many through: all ramps of this test are made so.
+        share = options.rampUp!.share
+        for _ in 0..<next { share *= 2 }
+        results = []
+        until = now + options.rampUp!.duration.nanosecondsSaturated / Int64(options.rampUp!.steps)
+    }
+
+    /// The calls of this epoch that are slow already: their eighth of the slow-call duration has ended so long ago.
+    func slowNow(_ now: Int64) -> Int {
+        guard let slow = options.slowCall?.duration.nanosecondsSaturated else { return 0 }
+        let width = slow / 8 + 1
+        return underWay.values.filter {
+            $0.epoch == epoch && $0.isWatched && ($0.start / width + 1) * width + slow <= now
+        }.count
+    }
+
+    func total(_ now: Int64) -> (calls: Int, failed: Int, slow: Int) {
+        let window = results.filter { $0.bucket > now / 1_000_000_000 - 10 }
+        let slow = slowNow(now)
+        return (window.count + slow, window.filter(\.failed).count, window.filter(\.slow).count + slow)
+    }
+
+    func isBad(_ now: Int64) -> Bool {
+        let (calls, failed, slow) = total(now)
+        if let rate = options.failureRate, Double(failed) >= rate * Double(calls) { return true }
+        if let rate = options.slowCall?.rate, Double(slow) >= rate * Double(calls) { return true }
+        return false
+    }
+
+    func rulesTrip(_ now: Int64) -> Bool {
+        if let limit = options.consecutiveFailures, streak >= limit { return true }
+        return total(now).calls >= options.minimumCalls && isBad(now)
+    }
+
+    mutating func checkStep(_ now: Int64) {
+        guard let ramp = options.rampUp else { return go(.closed, now, resets: true) }
+        let calls = total(now).calls
+        if now < until || calls == 0 { return }
+        if isBad(now) { return calls < options.halfOpen.probes ? () : go(.open, now) }
+        step + 1 >= ramp.steps ? go(.closed, now, resets: true) : climb(to: step + 1, now)
+    }
+
+    mutating func decide(_ now: Int64) {
+        let probes = options.halfOpen.probes
+        let needed = options.failureRate.map { max(1, Int(($0 * Double(probes)).rounded(.up))) } ?? 1
+        let slowNeeded = options.slowCall.map { max(1, Int(($0.rate * Double(probes)).rounded(.up))) } ?? .max
+        let missing = max(0, probes - probeResults.count)
+        let failures = probeResults.filter(\.failed).count
+        let slows = probeResults.filter(\.slow).count
+        if failures >= needed || slows + slowNow(now) >= slowNeeded { return go(.open, now) }
+        if failures + missing < needed, slows + missing < slowNeeded {
+            go(options.rampUp == nil ? .closed : .ramping, now)
         }
-        return epoch
     }
 
-    mutating func abandon(_ callEpoch: Int) {
-        if callEpoch == epoch, state == .halfOpen { probesUnderWay -= 1 }
+    /// The number of the call, if it may be made.
+    mutating func acquire(_ now: Int64) -> Int? {
+        switch state {
+        case .open: if now >= until { go(.halfOpen, now) }
+        case .halfOpen: now >= until ? go(.open, now) : decide(now)
+        case .closed, .ramping:
+            if slowNow(now) > 0, rulesTrip(now) { go(.open, now) }
+            if state == .ramping { checkStep(now) }
+        }
+        switch state {
+        case .open: return nil
+        case .halfOpen:
+            let probesUnderWay = underWay.values.filter { $0.epoch == epoch }.count
+            if probesUnderWay + probeResults.count >= options.halfOpen.probes { return nil }
+        case .ramping:
+            // The share of the first calls of a step, as a whole number that rounds up: it grows when this one passes.
+            stepCalls += 1
+            let passed = (Double(stepCalls) * share).rounded(.up)
+            if passed == (Double(stepCalls - 1) * share).rounded(.up) { return nil }
+        case .closed: break
+        }
+        nextID += 1
+        underWay[nextID] = Call(epoch: epoch, start: now)
+        return nextID
     }
 
-    mutating func record(_ callEpoch: Int, _ verdict: Verdict, slow: Bool, _ now: Int64) {
-        guard callEpoch == epoch else { return }
-        if verdict == .ignore { return abandon(callEpoch) }
+    mutating func abandon(_ id: Int) {
+        underWay[id] = nil
+    }
+
+    mutating func record(_ id: Int, _ verdict: Verdict, slow: Bool, _ now: Int64) {
+        let call = underWay.removeValue(forKey: id)!
+        if call.epoch != epoch || verdict == .ignore { return }
         let failed = verdict != .success
         if state == .halfOpen {
-            probesUnderWay -= 1
             probeResults.append((failed, slow))
-            let probes = options.halfOpen.probes
-            let needed = Int((options.failureRate! * Double(probes)).rounded(.up))
-            let slowNeeded = Int((options.slowCall!.rate * Double(probes)).rounded(.up))
-            let missing = probes - probeResults.count
-            let failures = probeResults.filter(\.failed).count
-            let slows = probeResults.filter(\.slow).count
-            if failures >= needed || slows >= slowNeeded { return go(.open, now) }
-            if failures + missing < needed, slows + missing < slowNeeded { go(.closed, now) }
-            return
+            return decide(now)
         }
         results.append((now / 1_000_000_000, failed, slow))
         if verdict == .success { streak = 0 } else if verdict == .failure { streak += 1 }
-        if let limit = options.consecutiveFailures, streak >= limit { return go(.open, now) }
-        let window = results.filter { $0.bucket > now / 1_000_000_000 - 10 }
-        if window.count < options.minimumCalls { return }
-        let count = Double(window.count)
-        if Double(window.filter(\.failed).count) >= options.failureRate! * count { return go(.open, now) }
-        if Double(window.filter(\.slow).count) >= options.slowCall!.rate * count { return go(.open, now) }
+        if rulesTrip(now) { return go(.open, now) }
+        if state == .ramping { checkStep(now) }
+    }
+
+    mutating func configure(_ new: CircuitBreakerOptions) {
+        if new.slowCall?.duration != options.slowCall?.duration {
+            for id in underWay.keys { underWay[id]?.isWatched = false }
+        }
+        options = new
     }
 }
 
 @Suite("A breaker under random schedules")
 struct CircuitBreakerModelTests {
+    /// Options whose window, open time and probing the model has built in.
+    func options(_ random: inout SplitMix64) -> CircuitBreakerOptions {
+        let steps = random.int(in: 1...3)
+        return CircuitBreakerOptions(
+            failureRate: random.chance(0.9) ? 0.5 : nil,
+            slowCall: random.chance(0.6)
+                ? .init(duration: .milliseconds(random.chance(0.5) ? 100 : 900), rate: 0.6) : nil,
+            consecutiveFailures: random.chance(0.5) ? random.int(in: 2...6) : nil, minimumCalls: random.int(in: 2...12),
+            open: .init(base: .seconds(2), cap: .seconds(60), jitter: 0),
+            halfOpen: .init(probes: random.int(in: 1...6), maximumDuration: .seconds(10)),
+            rampUp: random.chance(0.5)
+                ? .init(duration: .seconds(random.int(in: 1...6)), share: [0.5, 0.25, 0.125][steps - 1], steps: steps)
+                : nil)
+    }
+
     @Test(
-        "it agrees with a naive model after every step, and never admits more probes than it may",
+        "it agrees with a naive model after every step, also when its options change under way",
         arguments: Seeds.some(60))
     func agreesWithModel(seed: UInt64) throws {
         var random = SplitMix64(seed: seed)
-        let options = CircuitBreakerOptions(
-            failureRate: 0.5, slowCall: .init(duration: .milliseconds(100), rate: 0.6),
-            consecutiveFailures: random.chance(0.5) ? random.int(in: 2...6) : nil, minimumCalls: random.int(in: 2...12),
-            open: .init(base: .seconds(2), cap: .seconds(60), jitter: 0),
-            halfOpen: .init(probes: random.int(in: 1...6), maximumDuration: .seconds(10)))
-        var machine = CircuitBreaker.StateMachine(options: options, seed: seed)
-        var model = NaiveBreaker(options: options)
-        var now: Int64 = 50_000_000_000
-        var calls: [(ticket: CircuitBreaker.Ticket, epoch: Int)] = []
+        let first = options(&random)
+        let clock = ManualClock(start: .seconds(50))
+        let breaker = try CircuitBreaker(first, time: clock.source)
+        var model = NaiveBreaker(options: first)
+        var calls: [(ticket: CircuitBreaker.Ticket, id: Int, start: Int64)] = []
         var health = 0.5
-        for step in 0..<1_500 {
+        var visited: Set<CircuitBreaker.State> = []
+        for step in 0..<2_000 {
+            let now = clock.now
             switch random.int(in: 0...99) {
-            case 0..<40:
-                let admission = machine.acquire(at: now).admission
-                let expected = model.acquire(now)
-                if case .admitted(let ticket) = admission, let epoch = expected {
-                    calls.append((ticket, epoch))
+            case 0..<42:
+                let admission = breaker.admit(at: now)
+                let expected = model.acquire(now.nanoseconds)
+                if case .admitted(let ticket) = admission, let id = expected {
+                    calls.append((ticket, id, now.nanoseconds))
                 } else {
                     guard case .refused = admission, expected == nil else {
                         Issue.record(
@@ -115,26 +202,46 @@ struct CircuitBreakerModelTests {
                         return
                     }
                 }
-            case 40..<80 where !calls.isEmpty:
-                let call = calls.remove(at: random.int(in: 0...calls.count - 1))
-                let isSlow = random.chance(0.2)
+            case 42..<84 where !calls.isEmpty:
+                // Mostly the oldest, so that calls hang now and then and end mostly.
+                let call = calls.remove(at: random.chance(0.7) ? 0 : random.int(in: 0...calls.count - 1))
+                let duration = now.nanoseconds - call.start
+                let isSlow = model.options.slowCall.map { duration > $0.duration.nanosecondsSaturated } ?? false
                 let verdict: Verdict =
-                    random.chance(0.1)
-                    ? .ignore : random.chance(0.1) ? .throttled : random.chance(health) ? .success : .failure
-                _ = machine.record(call.ticket, verdict, duration: isSlow ? 200_000_000 : 1, at: now)
-                model.record(call.epoch, verdict, slow: isSlow, now)
-            case 80..<88 where !calls.isEmpty:
+                    random.chance(0.05)
+                    ? .ignore : random.chance(0.05) ? .throttled : random.chance(health) ? .success : .failure
+                breaker.record(call.ticket, verdict, duration: duration, retryAfter: nil, at: now)
+                model.record(call.id, verdict, slow: isSlow, now.nanoseconds)
+            case 84..<87 where !calls.isEmpty:
                 let call = calls.remove(at: random.int(in: 0...calls.count - 1))
-                machine.abandon(call.ticket)
-                model.abandon(call.epoch)
-            case 88..<92:
+                breaker.abandon(call.ticket)
+                model.abandon(call.id)
+            case 87..<90:
                 health = Double(random.int(in: 0...10)) / 10
+            case 90:
+                let new = options(&random)
+                breaker.apply(mode: .enforced, options: new)
+                model.configure(new)
             default:
-                now += Int64(random.int(in: 0...1_500)) * 1_000_000
+                clock.advance(by: .milliseconds(random.int(in: 0...(random.chance(0.2) ? 2_500 : 120))))
             }
-            try #require(machine.state == model.state, "seed \(seed) step \(step)")
-            try #require(machine.openings == model.openings, "seed \(seed) step \(step)")
+            visited.insert(model.state)
+            // Looking ends the round of what is counted without the lock, so not after every step.
+            if random.chance(0.7) { continue }
+            let status = breaker.status
+            try #require(status.state == model.state, "seed \(seed) step \(step)")
+            let (expected, at) = (model.total(clock.now.nanoseconds), clock.now.nanoseconds)
+            if model.state == .closed || model.state == .ramping {
+                try #require(
+                    status.calls + status.slowCallsUnderWay == expected.calls, "seed \(seed) step \(step)")
+                try #require(status.slowCallsUnderWay == model.slowNow(at), "seed \(seed) step \(step)")
+            }
+            if model.state == .open {
+                try #require(
+                    status.openFor == .nanoseconds(max(0, model.until - at)), "seed \(seed) step \(step): openings")
+            }
         }
+        #expect(visited.isSuperset(of: [.open, .halfOpen]), "seed \(seed)")
     }
 
     @Test("from wherever it stands, time and healthy calls close it", arguments: Seeds.some(60))

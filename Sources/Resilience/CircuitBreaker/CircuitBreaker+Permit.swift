@@ -3,7 +3,7 @@
 extension CircuitBreaker {
     /// The right to make one call, for code that can't be a closure in a pipeline.
     ///
-    /// Use it up with `succeed`, `fail` or `ignore`. A permit that is dropped counts as abandoned: a probe's slot
+    /// Use it up with `succeed`, `fail`, `end` or `ignore`. A permit that is dropped counts as abandoned: a probe's slot
     /// becomes free and nothing is recorded.
     public struct Permit: ~Copyable, Sendable {
         @usableFromInline let breaker: CircuitBreaker
@@ -38,6 +38,10 @@ extension CircuitBreaker {
         }
 
         /// The call ended with a verdict of one's own.
+        ///
+        /// - Parameters:
+        ///   - verdict: What the result says about the callee.
+        ///   - retryAfter: How long the callee asked to be left alone.
         @inlinable
         public consuming func end(_ verdict: Verdict, retryAfter: Duration? = nil) {
             finish(verdict, retryAfter: retryAfter)
@@ -53,18 +57,18 @@ extension CircuitBreaker {
         mutating func finish(_ verdict: Verdict, retryAfter: Duration?) {
             isFinished = true
             let now = breaker.time.now()
-            let duration = max(0, now.nanoseconds - start.nanoseconds)
+            let duration = max(0, now.nanoseconds.subtractingSaturated(start.nanoseconds))
             breaker.record(ticket, verdict, duration: duration, retryAfter: retryAfter, at: now)
         }
     }
 
     /// Asks for one call.
     ///
+    /// - Returns: The right to make it.
     /// - Throws: The refusal, a trivial value: nothing is allocated.
     @inlinable
     public func acquire() throws(Rejection) -> Permit {
         let now = time.now()
-        guard isActive else { return Permit(breaker: self, ticket: .none, start: now) }
         switch admit(at: now) {
         case .admitted(let ticket): return Permit(breaker: self, ticket: ticket, start: now)
         case .refused(let rejection): throw rejection

@@ -12,9 +12,10 @@ extension CircuitBreaker {
 
     /// The breaker without lock, clock and listeners: a value that is told the time.
     ///
-    /// closed → open when a rule trips; open → half open at the first call after the open time; half open → closed or
-    /// open as soon as the probes still missing can't change the result, or → open when they are overdue. Every
-    /// transition starts a new generation, and results of older generations decide nothing.
+    /// closed → open when a rule trips; open → half open at the first call after the open time; half open → closed (or
+    /// ramping, where that is configured) or open as soon as the probes still missing can't change the result, or → open
+    /// when they are overdue; ramping → closed step by step, or → open when a rule trips. Every transition starts a new
+    /// generation, and results of older generations decide nothing.
     struct StateMachine: Sendable {
         private(set) var options: CircuitBreakerOptions
         private(set) var limits: Limits
@@ -22,11 +23,18 @@ extension CircuitBreaker {
         private(set) var generation: UInt32 = 0
         private(set) var window: Window
         private(set) var consecutiveFailures = 0
-        /// Openings since the breaker was last closed.
+        /// Openings since the breaker was last closed for as long as its window.
         private(set) var openings = 0
         /// When the open time ends, or the probes are overdue.
         private(set) var until: Int64 = 0
+        private var closedSince = Int64.min
         private var probes = Probes()
+        private var ramp = Ramp()
+        private var inFlight: InFlight
+        /// Changes with the slow-call duration: the slots of tickets from before mean nothing any more.
+        private var inFlightVersion: UInt32 = 1
+        /// The rules have changed since they were last asked.
+        private var hasNewRules = false
         private var random: SplitMix64
 
         /// Calls let through while half open.
@@ -39,30 +47,60 @@ extension CircuitBreaker {
             self.options = options
             limits = Limits(options)
             window = Window(options.window)
+            inFlight = InFlight(slowNanoseconds: limits.slowNanoseconds)
             random = SplitMix64(seed: seed)
         }
 
-        /// Whether a call may be made at `now`; half open it takes a probe's slot.
+        /// Whether a call may be made at `now`; half open it takes a probe's slot. Its time runs from `begin`.
         mutating func acquire(at now: Int64) -> (admission: Admission, transition: Transition?) {
+            var transition: Transition?
             switch state {
-            case .closed:
-                return (.admitted(Ticket(generation: generation)), nil)
             case .open:
-                if now < until { return (.refused(Rejection(.circuitOpen, retryAfterNanoseconds: until - now)), nil) }
-                let transition = move(to: .halfOpen, cause: .openTimePassed, at: now)
-                probes.underWay = 1
-                return (.admitted(Ticket(generation: generation)), transition)
+                if now < until { return (refusal(at: now), nil) }
+                transition = move(to: .halfOpen, cause: .openTimePassed, at: now)
             case .halfOpen:
-                if now >= until {
-                    let transition = move(to: .open, cause: .probesOverdue, at: now)
-                    return (.refused(Rejection(.circuitOpen, retryAfterNanoseconds: until - now)), transition)
-                }
+                transition =
+                    now >= until
+                    ? move(to: .open, cause: .probesOverdue, at: now) : decide(at: now, retryAfter: 0)
+            case .ramping, .closed:
+                transition = slowCallsNow(at: now) > 0 ? trip(at: now) : nil
+                if transition == nil, state == .ramping { transition = climb(at: now) }
+            }
+            switch state {
+            case .open: return (refusal(at: now), transition)
+            case .halfOpen:
                 if probes.underWay + Int(probes.results.calls) >= limits.probes {
-                    return (.refused(Rejection(.halfOpenFull, retryAfterNanoseconds: -1)), nil)
+                    return (.refused(Rejection(.halfOpenFull, retryAfterNanoseconds: -1)), transition)
                 }
                 probes.underWay += 1
-                return (.admitted(Ticket(generation: generation)), nil)
+            case .ramping:
+                if !ramp.admits() { return (.refused(Rejection(.ramping, retryAfterNanoseconds: -1)), transition) }
+            case .closed: break
             }
+            return (.admitted(Ticket(generation: generation)), transition)
+        }
+
+        @inline(__always)
+        private func refusal(at now: Int64) -> Admission {
+            .refused(Rejection(.circuitOpen, retryAfterNanoseconds: until - now))
+        }
+
+        /// Whether calls have to say when they start, so that they can be slow before they return.
+        @inline(__always)
+        var watchesCallsUnderWay: Bool {
+            limits.hasSlowCalls
+        }
+
+        /// An admitted call starts; needed only where `watchesCallsUnderWay`.
+        mutating func begin(_ ticket: inout Ticket, at now: Int64) {
+            guard watchesCallsUnderWay, ticket.generation == generation else { return }
+            ticket.slot = inFlight.begin(at: now)
+            ticket.version = inFlightVersion
+        }
+
+        /// The calls under way that are slow already.
+        mutating func slowCallsNow(at now: Int64) -> Int {
+            limits.hasSlowCalls ? inFlight.slowCalls(at: now) : 0
         }
 
         /// Takes a result into account.
@@ -73,22 +111,20 @@ extension CircuitBreaker {
             _ ticket: Ticket, _ verdict: Verdict, duration: Int64, retryAfter: Int64 = 0, at now: Int64
         ) -> (transition: Transition?, isLate: Bool) {
             guard ticket.generation == generation else { return (nil, true) }
-            if verdict == .ignore {
-                abandon(ticket)
-                return (nil, false)
-            }
+            abandon(ticket)
+            if verdict == .ignore { return (nil, false) }
             let tally = Tally.one(failed: verdict.isFailure, slow: duration > limits.slowNanoseconds)
             switch state {
-            case .closed:
+            case .closed, .ramping:
                 window.add(tally, at: now)
                 switch verdict {
                 case .success: consecutiveFailures = 0
                 case .failure: consecutiveFailures += 1
                 case .throttled, .ignore: break
                 }
-                return (cause(at: now).map { move(to: .open, cause: $0, at: now, atLeast: retryAfter) }, false)
+                if let transition = trip(at: now, retryAfter: retryAfter) { return (transition, false) }
+                return (state == .ramping ? climb(at: now) : nil, false)
             case .halfOpen:
-                probes.underWay -= 1
                 probes.results += tally
                 return (decide(at: now, retryAfter: retryAfter), false)
             case .open:
@@ -97,64 +133,110 @@ extension CircuitBreaker {
             }
         }
 
-        /// The usual case of `record`: a success that was not slow, in the closed state, that can't trip a rule.
+        /// How many successes may be counted by `addQuickSuccesses` before the rules have to be looked at again, and
+        /// until when.
         ///
-        /// Such a result lowers every rate, so it only matters when it completes the minimum of calls, or when older
-        /// results leave the window with it.
-        ///
-        /// - Returns: False, with nothing changed, when the whole way has to be gone.
-        mutating func recordQuickSuccess(_ ticket: Ticket, duration: Int64, at now: Int64) -> Bool {
-            guard ticket.generation == generation, state == .closed, duration <= limits.slowNanoseconds,
-                window.addQuickSuccess(at: now, unlessCallsReach: limits.minimumCalls)
-            else { return false }
-            consecutiveFailures = 0
-            return true
+        /// A success lowers every rate, so it only matters when it ends a row of failures, completes the minimum of
+        /// calls, or when older results leave the window with it. Where calls have to say when they start every one of
+        /// them matters.
+        @inline(__always)
+        var quickSuccesses: (count: UInt32, until: Int64) {
+            guard state == .closed, !watchesCallsUnderWay, consecutiveFailures == 0, !hasNewRules else {
+                return (0, .min)
+            }
+            let missing = limits.minimumCalls - Int(window.recorded.calls)
+            return (missing > 0 ? UInt32(clamping: missing - 1) : .max, window.end)
+        }
+
+        /// Takes successes into account that came at times and in a number that `quickSuccesses` allowed.
+        mutating func addQuickSuccesses(_ count: UInt32) {
+            window.addSuccesses(count)
         }
 
         /// Gives a ticket back without a result: a probe's slot becomes free, anything else is unchanged.
         mutating func abandon(_ ticket: Ticket) {
-            if ticket.generation == generation, state == .halfOpen { probes.underWay -= 1 }
+            guard ticket.generation == generation else { return }
+            if ticket.version == inFlightVersion { inFlight.end(ticket.slot) }
+            if state == .halfOpen { probes.underWay -= 1 }
         }
 
-        /// The first rule that trips, in a fixed order.
-        private mutating func cause(at now: Int64) -> CircuitBreakerEvent.Cause? {
-            if consecutiveFailures >= limits.consecutiveFailures { return .consecutiveFailures }
-            let total = window.total(at: now)
-            if Int(total.calls) < limits.minimumCalls { return nil }
-            let calls = Double(total.calls)
-            if Double(total.failed) >= limits.failureRate * calls { return .failureRate }
-            if Double(total.slow) >= limits.slowRate * calls { return .slowCallRate }
-            if Double(total.bad) >= limits.badRate * calls { return .badRate }
+        /// The results in the window and the calls that are slow already, each call once.
+        private mutating func total(at now: Int64) -> Tally {
+            let slow = UInt32(clamping: slowCallsNow(at: now))
+            var total = window.total(at: now)
+            total += Tally(calls: slow, failed: 0, slow: slow, bad: slow)
+            return total
+        }
+
+        /// Opens the breaker if a rule says so; the rules are asked in a fixed order.
+        private mutating func trip(at now: Int64, retryAfter: Int64 = 0) -> Transition? {
+            hasNewRules = false
+            var cause: CircuitBreakerEvent.Cause?
+            if consecutiveFailures >= limits.consecutiveFailures {
+                cause = .consecutiveFailures
+            } else {
+                let total = total(at: now)
+                if Int(total.calls) >= limits.minimumCalls { cause = limits.cause(total) }
+            }
+            return cause.map { move(to: .open, cause: $0, at: now, atLeast: retryAfter) }
+        }
+
+        /// Half open, decides as soon as the result is certain. A probe that is slow already has come to a result.
+        private mutating func decide(at now: Int64, retryAfter: Int64) -> Transition? {
+            let slow = UInt32(clamping: slowCallsNow(at: now))
+            var results = probes.results
+            results += Tally(calls: 0, failed: 0, slow: slow, bad: slow)
+            if limits.haveFailed(probes: results) {
+                return move(to: .open, cause: .probesFailed, at: now, atLeast: retryAfter)
+            }
+            // What is slow already can still fail as well, but is slow whatever comes.
+            let missing = UInt32(clamping: max(0, limits.probes - Int(probes.results.calls)))
+            var worst = probes.results
+            worst += Tally(calls: missing, failed: missing, slow: missing, bad: missing)
+            if limits.haveFailed(probes: worst) { return nil }
+            return move(to: limits.ramp == nil ? .closed : .ramping, cause: .probesSucceeded, at: now)
+        }
+
+        /// Ramping, goes on to the next step when this one has had its time and its calls came back well.
+        ///
+        /// A step without a result goes on: it has shown nothing. One with bad results goes on too until there are as
+        /// many as half open has probes; then it is judged like those.
+        private mutating func climb(at now: Int64) -> Transition? {
+            guard let limits = limits.ramp else { return move(to: .closed, cause: .rampCompleted, at: now) }
+            if now < ramp.end { return nil }
+            let total = total(at: now)
+            if total.calls == 0 { return nil }
+            if self.limits.cause(total) != nil {
+                return Int(total.calls) < self.limits.probes ? nil : move(to: .open, cause: .rampFailed, at: now)
+            }
+            let next = ramp.step + 1
+            if next >= limits.steps { return move(to: .closed, cause: .rampCompleted, at: now) }
+            ramp.begin(step: next, of: limits, at: now)
+            window.clear()
             return nil
         }
 
-        /// Decides as soon as the result is certain.
-        private mutating func decide(at now: Int64, retryAfter: Int64) -> Transition? {
-            let results = probes.results
-            if Int(results.failed) >= limits.failedProbes || Int(results.slow) >= limits.slowProbes
-                || Int(results.bad) >= limits.badProbes
-            {
-                return move(to: .open, cause: .probesFailed, at: now, atLeast: retryAfter)
-            }
-            let missing = limits.probes - Int(results.calls)
-            let canStillFail =
-                Int(results.failed) + missing >= limits.failedProbes || Int(results.slow) + missing >= limits.slowProbes
-                || Int(results.bad) + missing >= limits.badProbes
-            return canStillFail ? nil : move(to: .closed, cause: .probesSucceeded, at: now)
+        /// The share of calls that pass while ramping; nil in other states.
+        @inline(__always)
+        var rampShare: Double? {
+            state == .ramping ? ramp.part : nil
         }
 
         private mutating func move(
             to new: State, cause: CircuitBreakerEvent.Cause, at now: Int64, atLeast retryAfter: Int64 = 0
         ) -> Transition {
             let transition = Transition(from: state, to: new, cause: cause)
+            if isLongClosed(at: now) || cause == .rampCompleted || cause == .reset { openings = 0 }
             state = new
             generation &+= 1
             probes = Probes()
+            inFlight.clear()
             switch new {
-            case .closed:
-                openings = 0
+            case .closed, .ramping:
                 consecutiveFailures = 0
                 window.clear()
+                closedSince = now
+                if new == .ramping, let ramp = limits.ramp { self.ramp.begin(step: 0, of: ramp, at: now) }
             case .open:
                 openings += 1
                 until = now.addingSaturated(openTime(atLeast: retryAfter))
@@ -162,6 +244,16 @@ extension CircuitBreaker {
                 until = now.addingSaturated(limits.halfOpenNanoseconds)
             }
             return transition
+        }
+
+        /// Whether the breaker has been closed for a whole window: only then is an opening the first of a new row.
+        @inline(__always)
+        private func isLongClosed(at now: Int64) -> Bool {
+            guard state == .closed else { return false }
+            switch options.window {
+            case .time(let duration): return now.subtractingSaturated(closedSince) >= duration.nanosecondsSaturated
+            case .count(let calls): return Int(window.recorded.calls) >= calls
+            }
         }
 
         /// base × multiplier^(openings − 1), at most the cap, spread by ± jitter; never below what the callee asked for
@@ -184,12 +276,18 @@ extension CircuitBreaker {
             return transition.from == .closed ? nil : transition
         }
 
-        /// Takes new options and keeps state and window; only a window of another kind or size starts empty.
+        /// Takes new options and keeps state and window; only a window of another kind or size starts empty. Calls under
+        /// way are not slow before they return if the slow-call duration changes.
         mutating func configure(_ new: CircuitBreakerOptions) {
-            let keepsWindow = new.window == options.window
+            let old = limits
+            if new.window != options.window { window = Window(new.window) }
             options = new
             limits = Limits(new)
-            if !keepsWindow { window = Window(new.window) }
+            hasNewRules = true
+            if limits.slowNanoseconds != old.slowNanoseconds {
+                inFlight = InFlight(slowNanoseconds: limits.slowNanoseconds)
+                inFlightVersion &+= 1
+            }
         }
 
         /// The calls in the window at `now`.
@@ -197,50 +295,11 @@ extension CircuitBreaker {
             Int(window.total(at: now).calls)
         }
 
-        /// The rates in the window at `now`; nil below the minimum number of calls.
+        /// The rates at `now`; nil below the minimum number of calls.
         mutating func rates(at now: Int64) -> (failure: Double, slow: Double)? {
-            let total = window.total(at: now)
+            let total = total(at: now)
             if total.calls == 0 || Int(total.calls) < limits.minimumCalls { return nil }
             return (Double(total.failed) / Double(total.calls), Double(total.slow) / Double(total.calls))
-        }
-    }
-
-    /// The options in the units of the state machine; "off" is a limit that nothing reaches.
-    struct Limits: Sendable {
-        var slowNanoseconds: Int64
-        var failureRate: Double
-        var slowRate: Double
-        var badRate: Double
-        var consecutiveFailures: Int
-        var minimumCalls: Int
-        var openNanoseconds: Double
-        var openCapNanoseconds: Double
-        var halfOpenNanoseconds: Int64
-        var probes: Int
-        var failedProbes: Int
-        var slowProbes: Int
-        var badProbes: Int
-
-        init(_ options: CircuitBreakerOptions) {
-            slowNanoseconds = options.slowCall?.duration.nanosecondsSaturated ?? .max
-            failureRate = options.failureRate ?? .infinity
-            slowRate = options.slowCall?.rate ?? .infinity
-            badRate = options.badRate ?? .infinity
-            consecutiveFailures = options.consecutiveFailures ?? .max
-            minimumCalls = options.minimumCalls
-            // A count window never holds more than its size: a larger minimum would switch the rates off unseen.
-            if case .count(let size) = options.window { minimumCalls = min(minimumCalls, size) }
-            openNanoseconds = Double(options.open.base.nanosecondsSaturated)
-            openCapNanoseconds = Double(options.open.effectiveCap.nanosecondsSaturated)
-            let longest = max(options.open.base, (options.slowCall?.duration ?? .zero) * 2, .seconds(10))
-            halfOpenNanoseconds = (options.halfOpen.maximumDuration ?? longest).nanosecondsSaturated
-            let count = options.halfOpen.probes
-            probes = count
-            func share(_ rate: Double?) -> Int { rate.map { max(1, Int(($0 * Double(count)).rounded(.up))) } ?? .max }
-            // Without a failure rate one failed probe is one too many.
-            failedProbes = options.failureRate == nil ? 1 : share(options.failureRate)
-            slowProbes = share(options.slowCall?.rate)
-            badProbes = share(options.badRate)
         }
     }
 }

@@ -52,9 +52,21 @@ extension CircuitBreaker {
             if isTime { time.add(tally, at: now) } else { count.add(tally) }
         }
 
-        /// Adds a success that was not slow, if that can't raise a rate and does not complete a number of calls.
-        mutating func addQuickSuccess(at now: Int64, unlessCallsReach minimum: Int) -> Bool {
-            isTime && time.addQuickSuccess(at: now, unlessCallsReach: minimum)
+        /// Adds successes that were not slow and came before `end`.
+        mutating func addSuccesses(_ number: UInt32) {
+            if isTime { time.addSuccesses(number) } else { count.addSuccesses(number) }
+        }
+
+        /// When the newest bucket ends; results until then go into it. A count window has no end.
+        @inline(__always)
+        var end: Int64 {
+            isTime ? time.end : .max
+        }
+
+        /// The calls in the window when it was last told the time.
+        @inline(__always)
+        var recorded: Tally {
+            isTime ? time.total : count.total
         }
 
         /// The calls in the window; those that have left it by `now` are gone.
@@ -81,7 +93,7 @@ extension CircuitBreaker {
         /// Index of the bucket that new results go to.
         private var newest = 0
         /// When the newest bucket ends. Kept, so that the usual result needs one comparison and no division.
-        private var end: Int64 = .min
+        private(set) var end: Int64 = .min
         private(set) var total = Tally()
 
         init(nanoseconds: Int64) {
@@ -94,11 +106,9 @@ extension CircuitBreaker {
             buckets[newest] += tally
         }
 
-        mutating func addQuickSuccess(at now: Int64, unlessCallsReach minimum: Int) -> Bool {
-            if now >= end || Int(total.calls) &+ 1 == minimum { return false }
-            total.calls &+= 1
-            buckets[newest].calls &+= 1
-            return true
+        mutating func addSuccesses(_ number: UInt32) {
+            total.calls &+= number
+            buckets[newest].calls &+= number
         }
 
         /// Drops the buckets that have left the window. A clock that goes backwards drops nothing: the newest bucket
@@ -144,6 +154,11 @@ extension CircuitBreaker {
             ring[next] = (tally.failed > 0 ? 1 : 0) | (tally.slow > 0 ? 2 : 0)
             total += tally
             next = next + 1 == ring.count ? 0 : next + 1
+        }
+
+        /// More of them than there are places push out everything else.
+        mutating func addSuccesses(_ number: UInt32) {
+            for _ in 0..<min(Int(number), ring.count) { add(.one(failed: false, slow: false)) }
         }
 
         mutating func clear() {

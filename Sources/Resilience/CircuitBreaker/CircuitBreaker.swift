@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import Synchronization
+public import Synchronization
 
 /// Stops calling a callee that fails or is slow, and probes it carefully before it calls again.
 ///
@@ -15,9 +15,14 @@ public final class CircuitBreaker: Sendable {
         /// False when the call only passed because the breaker was not enforced: its result is not the machine's
         /// business.
         @usableFromInline var isAdmitted = true
+        /// Which slots `slot` is one of; 0 when the call is not watched while it is under way.
+        @usableFromInline var version: UInt32 = 0
+        /// When the call started: see `InFlight`.
+        @usableFromInline var slot: Int64 = 0
 
-        @usableFromInline static var none: Ticket { Ticket(generation: 0, isAdmitted: false) }
+        @inlinable static var none: Ticket { Ticket(generation: 0, isAdmitted: false) }
 
+        @inlinable
         init(generation: UInt32, isAdmitted: Bool = true) {
             self.generation = generation
             self.isAdmitted = isAdmitted
@@ -33,17 +38,40 @@ public final class CircuitBreaker: Sendable {
     fileprivate struct Core {
         var machine: StateMachine
         var mode: PolicyMode
+        /// What the quick count was allowed.
+        var allowance: UInt32 = 0
     }
 
-    private let core: Mutex<Core>
-    /// What callers have to know most of the time, readable without the lock: see `Gate`.
-    private let gate: Atomic<UInt64>
-    private let listener: PolicyListener<CircuitBreakerEvent>
+    /// What is to be reported once the lock is released.
+    fileprivate struct News {
+        var transition: Transition?
+        var rampedUp: Double?
+        var refused: Rejection.Reason?
+        var wouldRefuse: Rejection.Reason?
+        var isLate = false
+    }
+
+    @usableFromInline let gate: Gate
     @usableFromInline let time: TimeSource
+    private let listener: PolicyListener<CircuitBreakerEvent>
+    @usableFromInline let hasListener: Bool
+    /// Every caller reads what stands above and changes what stands below: on cache lines of their own, so that
+    /// changes don't take away what is only read. 128 bytes, because lines are fetched in pairs.
+    private let distance = InlineArray<16, UInt64>(repeating: 0)
+    @usableFromInline let quick = QuickCount()
+    private let core: Mutex<Core>
+    /// Calls refused since the breaker was made.
+    @usableFromInline let refusals = Atomic<UInt64>(0)
 
     /// Makes a closed breaker.
     ///
-    /// - Parameter seed: Where the jitter of the open time starts; the same seed gives the same times.
+    /// - Parameters:
+    ///   - options: When it opens, for how long, and how it comes back.
+    ///   - mode: How far it may act.
+    ///   - time: Where it gets the time from.
+    ///   - seed: Where the jitter of the open time starts; the same seed gives the same times.
+    ///   - onEvent: Called outside of every lock, on the caller's thread; has to be quick.
+    /// - Throws: Everything that is wrong with the options.
     public convenience init(
         _ options: CircuitBreakerOptions = CircuitBreakerOptions(), mode: PolicyMode = .enforced,
         time: TimeSource = .system,
@@ -57,169 +85,222 @@ public final class CircuitBreaker: Sendable {
         checked options: CircuitBreakerOptions, mode: PolicyMode, time: TimeSource, seed: UInt64,
         listener: PolicyListener<CircuitBreakerEvent>
     ) {
-        core = Mutex(Core(machine: StateMachine(options: options, seed: seed), mode: mode))
-        gate = Atomic(Gate(mode: mode, state: .closed, generation: 0).word)
+        let core = Core(machine: StateMachine(options: options, seed: seed), mode: mode)
+        gate = Gate(core.answer)
+        self.core = Mutex(core)
         self.listener = listener
+        hasListener = listener.isListening
         self.time = time
     }
 
-    /// The breaker's answer in one word: disabled, everybody may pass under this generation, or ask under the lock.
-    ///
-    /// It is written under the lock whenever mode or state change. A caller that reads it just before a change is
-    /// admitted under the old generation, as if it had come just before.
-    @usableFromInline
-    struct Gate: Sendable {
-        @usableFromInline let word: UInt64
-
-        init(mode: PolicyMode, state: State, generation: UInt32) {
-            let kind: UInt64 =
-                switch mode {
-                case .disabled: 0
-                case .enforced, .shadow, .forcedClosed: state == .closed ? 1 : 2
-                case .forcedOpen: 2
-                }
-            word = UInt64(generation) << 2 | kind
-        }
-
-        init(word: UInt64) {
-            self.word = word
-        }
-
-        @usableFromInline var isActive: Bool { word & 3 != 0 }
-        var isOpenToAll: Bool { word & 3 == 1 }
-        var generation: UInt32 { UInt32(truncatingIfNeeded: word >> 2) }
+    /// Whether calls have to ask at all.
+    @inlinable
+    var isActive: Bool {
+        gate.word.load(ordering: .relaxed) & 0xFF != Gate.Answer.off.rawValue
     }
 
-    /// Whether calls have to ask at all.
-    @usableFromInline
-    var isActive: Bool {
-        gate.load(ordering: .relaxed) & 3 != 0
+    /// The one way to the machine: takes what was counted without the lock, and afterwards tells callers what they need
+    /// not ask under it.
+    private func update<Result>(_ body: (inout Core, inout News) -> Result) -> Result {
+        var news = News()
+        let result = core.withLock { core in
+            core.machine.addQuickSuccesses(core.allowance &- quick.close())
+            let share = core.machine.rampShare
+            let result = body(&core, &news)
+            if let new = core.machine.rampShare, share != nil, new != share { news.rampedUp = new }
+            let (allowance, end) = core.machine.quickSuccesses
+            core.allowance = allowance
+            quick.open(allowance, generation: core.machine.generation, end: end)
+            gate.set(core.answer, generation: core.machine.generation, until: core.machine.until)
+            return result
+        }
+        if hasListener { report(news) }
+        return result
+    }
+
+    private func report(_ news: News) {
+        if let transition = news.transition {
+            listener.report(.transition(from: transition.from, to: transition.to, cause: transition.cause))
+        }
+        if let share = news.rampedUp { listener.report(.rampedUp(share: share)) }
+        if let reason = news.refused { listener.report(.rejected(reason, shadow: false)) }
+        if let reason = news.wouldRefuse { listener.report(.rejected(reason, shadow: true)) }
+        if news.isLate { listener.report(.lateResult) }
     }
 
     /// Takes new settings; state, window and open time stay.
     func apply(mode: PolicyMode, options: CircuitBreakerOptions) {
-        core.withLock {
-            if $0.machine.options != options { $0.machine.configure(options) }
-            $0.mode = mode
-            updateGate($0)
+        update { core, _ in
+            if core.machine.options != options { core.machine.configure(options) }
+            core.mode = mode
         }
-    }
-
-    /// Called under the lock.
-    private func updateGate(_ core: borrowing Core) {
-        let new = Gate(mode: core.mode, state: core.machine.state, generation: core.machine.generation)
-        gate.store(new.word, ordering: .releasing)
     }
 
     /// Whether a call may be made now.
-    @usableFromInline
-    func admit(at now: MonotonicInstant) -> Admission {
-        let gate = Gate(word: gate.load(ordering: .acquiring))
-        return gate.isOpenToAll ? .admitted(Ticket(generation: gate.generation)) : admitSlowly(at: now)
+    ///
+    /// - Parameter starts: Whether the call starts at once. One that has to wait first says so with `begin`.
+    @inlinable
+    func admit(at now: MonotonicInstant, starts: Bool = true) -> Admission {
+        let word = gate.word.load(ordering: .acquiring)
+        switch Gate.answer(word) {
+        case .pass: return .admitted(Ticket(generation: Gate.generation(word)))
+        case .wait:
+            let remaining = gate.until.load(ordering: .acquiring).subtractingSaturated(now.nanoseconds)
+            if remaining <= 0 { return admitSlowly(at: now, starts: starts) }
+            return refuse(Rejection(.circuitOpen, retryAfterNanoseconds: remaining))
+        case .off: return .admitted(.none)
+        case .ask: return admitSlowly(at: now, starts: starts)
+        case .refuse: return refuse(Rejection(.forcedOpen, retryAfterNanoseconds: -1))
+        }
     }
 
-    private func admitSlowly(at now: MonotonicInstant) -> Admission {
-        let (result, transition, wouldRefuse) = core.withLock { core -> (Admission, Transition?, Rejection.Reason?) in
-            let answer = core.admit(at: now.nanoseconds)
-            if answer.1 != nil { updateGate(core) }
-            return answer
+    @inlinable
+    func refuse(_ rejection: Rejection) -> Admission {
+        refusals.wrappingAdd(1, ordering: .relaxed)
+        if hasListener { reportRefusal(rejection.reason) }
+        return .refused(rejection)
+    }
+
+    @usableFromInline
+    func reportRefusal(_ reason: Rejection.Reason) {
+        listener.report(.rejected(reason, shadow: false))
+    }
+
+    @usableFromInline
+    func admitSlowly(at now: MonotonicInstant, starts: Bool) -> Admission {
+        let admission = update { core, news in
+            var admission = core.admit(at: now.nanoseconds, &news)
+            if starts, case .admitted(var ticket) = admission, ticket.isAdmitted {
+                core.machine.begin(&ticket, at: now.nanoseconds)
+                admission = .admitted(ticket)
+            }
+            return admission
         }
-        if let transition { report(transition) }
-        if case .refused(let rejection) = result { listener.report(.rejected(rejection.reason, shadow: false)) }
-        if let wouldRefuse { listener.report(.rejected(wouldRefuse, shadow: true)) }
-        return result
+        if case .refused = admission { refusals.wrappingAdd(1, ordering: .relaxed) }
+        return admission
+    }
+
+    /// A call that was admitted without having been started starts now.
+    @inlinable
+    func begin(_ ticket: inout Ticket, at now: MonotonicInstant) {
+        // Where calls pass without the lock, none is watched while it is under way.
+        if ticket.isAdmitted, gate.word.load(ordering: .relaxed) & 0xFF != Gate.Answer.pass.rawValue {
+            beginSlowly(&ticket, at: now)
+        }
+    }
+
+    @usableFromInline
+    func beginSlowly(_ ticket: inout Ticket, at now: MonotonicInstant) {
+        ticket = update { [ticket] core, _ in
+            var ticket = ticket
+            core.machine.begin(&ticket, at: now.nanoseconds)
+            return ticket
+        }
     }
 
     /// Takes the result of an admitted call into account.
-    @usableFromInline
+    @inlinable
     func record(
         _ ticket: Ticket, _ verdict: Verdict, duration: Int64, retryAfter: Duration?, at now: MonotonicInstant
     ) {
         if !ticket.isAdmitted { return }
-        let isQuick = core.withLock {
-            verdict == .success && $0.machine.recordQuickSuccess(ticket, duration: duration, at: now.nanoseconds)
-        }
-        if !isQuick { recordSlowly(ticket, verdict, duration: duration, retryAfter: retryAfter, at: now) }
+        if verdict == .success, quick.take(generation: ticket.generation, at: now.nanoseconds) { return }
+        recordSlowly(ticket, verdict, duration: duration, retryAfter: retryAfter, at: now)
     }
 
-    private func recordSlowly(
+    @usableFromInline
+    func recordSlowly(
         _ ticket: Ticket, _ verdict: Verdict, duration: Int64, retryAfter: Duration?, at now: MonotonicInstant
     ) {
         let retryNanoseconds = retryAfter?.nanosecondsSaturated ?? 0
-        let (transition, isLate) = core.withLock { core in
-            let result = core.machine.record(
+        update { core, news in
+            (news.transition, news.isLate) = core.machine.record(
                 ticket, verdict, duration: duration, retryAfter: retryNanoseconds, at: now.nanoseconds)
-            if result.transition != nil { updateGate(core) }
-            return result
         }
-        if let transition { report(transition) }
-        if isLate { listener.report(.lateResult) }
     }
 
     /// Gives a ticket back without a result.
     @usableFromInline
     func abandon(_ ticket: Ticket) {
-        if ticket.isAdmitted { core.withLock { $0.machine.abandon(ticket) } }
+        if ticket.isAdmitted { update { core, _ in core.machine.abandon(ticket) } }
     }
 
     /// Closes the breaker and forgets its window.
     public func reset() {
         let now = time.now().nanoseconds
-        let transition = core.withLock { core in
-            let transition = core.machine.reset(at: now)
-            updateGate(core)
-            return transition
-        }
-        if let transition { report(transition) }
-    }
-
-    private func report(_ transition: Transition) {
-        listener.report(.transition(from: transition.from, to: transition.to, cause: transition.cause))
+        update { core, news in news.transition = core.machine.reset(at: now) }
     }
 
     /// What the breaker knows about itself.
     public struct Status: Sendable, Equatable {
+        /// Where the breaker stands.
         public var state: CircuitBreakerEvent.State
         /// Calls in the window.
         public var calls: Int
+        /// Calls under way that have taken longer than a slow call already; zero while nothing says what slow is.
+        public var slowCallsUnderWay: Int
         /// Nil below the minimum number of calls.
         public var failureRate: Double?
-        /// Nil below the minimum number of calls.
+        /// Nil below the minimum number of calls; calls under way that are slow already count.
         public var slowCallRate: Double?
         /// The time until the next probe while open.
         public var openFor: Duration?
+        /// The share of calls that passes while ramping, above 0, below 1.
+        public var rampShare: Double?
+        /// Calls refused since the breaker was made.
+        public var refusals: UInt64
     }
 
     /// The state now. An open breaker whose time is over still says open: it moves when the next call comes.
     public var status: Status {
         let now = time.now().nanoseconds
-        return core.withLock { core in
+        return update { core, _ in
             let rates = core.machine.rates(at: now)
             let openFor = core.machine.state == .open ? Duration.nanoseconds(max(0, core.machine.until - now)) : nil
             return Status(
-                state: core.machine.state, calls: core.machine.callsInWindow(at: now), failureRate: rates?.failure,
-                slowCallRate: rates?.slow, openFor: openFor)
+                state: core.machine.state, calls: core.machine.callsInWindow(at: now),
+                slowCallsUnderWay: core.machine.slowCallsNow(at: now), failureRate: rates?.failure,
+                slowCallRate: rates?.slow, openFor: openFor, rampShare: core.machine.rampShare,
+                refusals: refusals.load(ordering: .relaxed))
         }
     }
 }
 
 extension CircuitBreaker.Core {
-    /// The answer to a call, a transition that it caused, and why it would have been refused in shadow mode.
-    fileprivate mutating func admit(
-        at now: Int64
-    ) -> (CircuitBreaker.Admission, CircuitBreaker.Transition?, Rejection.Reason?) {
+    /// The answer to a call.
+    fileprivate mutating func admit(at now: Int64, _ news: inout CircuitBreaker.News) -> CircuitBreaker.Admission {
         switch mode {
-        case .disabled: return (.admitted(.none), nil, nil)
-        case .forcedOpen: return (.refused(Rejection(.forcedOpen)), nil, nil)
-        case .enforced:
+        case .disabled: return .admitted(.none)
+        case .forcedOpen:
+            news.refused = .forcedOpen
+            return .refused(Rejection(.forcedOpen))
+        case .enforced, .shadow, .forcedClosed:
             let (admission, transition) = machine.acquire(at: now)
-            return (admission, transition, nil)
-        case .shadow, .forcedClosed:
+            news.transition = transition
+            guard case .refused(let rejection) = admission else { return admission }
+            if mode == .enforced {
+                news.refused = rejection.reason
+                return admission
+            }
             // The machine goes on seeing exactly the calls that it would have admitted, so that it stands where it
             // would stand, and enforcing it again needs no cold start.
-            let (admission, transition) = machine.acquire(at: now)
-            guard case .refused(let rejection) = admission else { return (admission, transition, nil) }
-            return (.admitted(.none), transition, mode == .shadow ? rejection.reason : nil)
+            if mode == .shadow { news.wouldRefuse = rejection.reason }
+            return .admitted(.none)
+        }
+    }
+
+    /// What callers may know without asking.
+    @inline(__always)
+    fileprivate var answer: CircuitBreaker.Gate.Answer {
+        switch mode {
+        case .disabled: .off
+        case .forcedOpen: .refuse
+        case .enforced, .shadow, .forcedClosed:
+            switch machine.state {
+            case .closed: machine.watchesCallsUnderWay ? .ask : .pass
+            case .open: mode == .enforced ? .wait : .ask
+            case .halfOpen, .ramping: .ask
+            }
         }
     }
 }

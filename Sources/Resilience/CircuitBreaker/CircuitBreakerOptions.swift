@@ -14,9 +14,16 @@ public struct CircuitBreakerOptions: Sendable, Equatable {
     public struct SlowCall: Sendable, Equatable {
         /// A call that takes longer is slow; one that takes exactly this long is not. 1 ms … 1 h.
         public var duration: Duration
-        /// The share of slow calls at which the breaker opens, inclusive. Above 0, up to 1.
+        /// The share of slow calls at which the breaker opens, inclusive. Above 0, up to 1. Calls under way count as
+        /// soon as they have taken longer than `duration` (noticed up to an eighth of it later), so that a callee which
+        /// hangs opens the breaker before any call returns.
         public var rate: Double
 
+        /// A threshold for slow calls.
+        ///
+        /// - Parameters:
+        ///   - duration: A call that takes longer is slow.
+        ///   - rate: The share of slow calls that opens the breaker.
         public init(duration: Duration, rate: Double = 0.8) {
             self.duration = duration
             self.rate = rate
@@ -35,6 +42,13 @@ public struct CircuitBreakerOptions: Sendable, Equatable {
         /// The largest relative deviation, so that many clients don't probe at once. 0 … 1.
         public var jitter: Double
 
+        /// An open time; the defaults are 5 s doubling up to 60 s, ± 50 %.
+        ///
+        /// - Parameters:
+        ///   - base: The first time.
+        ///   - cap: The longest time; nil: 60 s, or `base` where that is longer.
+        ///   - multiplier: By how much each time is longer than the one before.
+        ///   - jitter: The largest relative deviation.
         public init(base: Duration = .seconds(5), cap: Duration? = nil, multiplier: Double = 2, jitter: Double = 0.5) {
             self.base = base
             self.cap = cap
@@ -57,12 +71,44 @@ public struct CircuitBreakerOptions: Sendable, Equatable {
         /// the open time's base, twice the slow-call duration and 10 s.
         public var maximumDuration: Duration?
 
+        /// A way to probe.
+        ///
+        /// - Parameters:
+        ///   - probes: The calls let through to find out.
+        ///   - maximumDuration: The longest time for that; nil: see the property.
         public init(probes: Int = 5, maximumDuration: Duration? = nil) {
             self.probes = probes
             self.maximumDuration = maximumDuration
         }
     }
 
+    /// How the breaker comes back after its probes succeeded: in steps, each letting the same multiple of the share of
+    /// the one before through, instead of everything at once.
+    ///
+    /// A callee with cold caches or empty connection pools is well enough for five probes and not for all of its load.
+    /// Each step has to bring results, and good ones, before the next begins.
+    public struct RampUp: Sendable, Equatable {
+        /// All steps together take at least this long. 10 ms … 1 h.
+        public var duration: Duration
+        /// The share of the calls that passes in the first step. 0.1 % … 100 %.
+        public var share: Double
+        /// Steps before every call passes. 1 … 20.
+        public var steps: Int
+
+        /// A ramp; with the defaults of share and steps it lets 10 %, 22 % and 46 % of the calls through, then all.
+        ///
+        /// - Parameters:
+        ///   - duration: The least time that all steps together take.
+        ///   - share: What passes in the first step.
+        ///   - steps: The number of steps before every call passes.
+        public init(duration: Duration = .seconds(10), share: Double = 0.1, steps: Int = 3) {
+            self.duration = duration
+            self.share = share
+            self.steps = steps
+        }
+    }
+
+    /// The calls that the rates are taken over.
     public var window: Window
     /// The share of failed calls at which the breaker opens, inclusive; nil switches the rule off.
     public var failureRate: Double?
@@ -75,16 +121,31 @@ public struct CircuitBreakerOptions: Sendable, Equatable {
     public var consecutiveFailures: Int?
     /// No rate is taken from fewer calls than this. In a count window at most the window.
     public var minimumCalls: Int
+    /// How long the breaker stays open.
     public var open: OpenTime
+    /// How the breaker probes.
     public var halfOpen: HalfOpen
+    /// How the breaker comes back; nil: every call passes as soon as the probes have succeeded.
+    public var rampUp: RampUp?
 
     /// The defaults: ten seconds, 50 % failures of at least 20 calls, open for 5 s doubling up to 60 s ± 50 %, five
-    /// probes.
+    /// probes, no ramp.
+    ///
+    /// - Parameters:
+    ///   - window: The calls that the rates are taken over.
+    ///   - failureRate: The share of failed calls at which the breaker opens; nil: never.
+    ///   - slowCall: What slow is, and how many slow calls are too many; nil: no call is slow.
+    ///   - badRate: The share of calls that failed or were slow at which the breaker opens; nil: never.
+    ///   - consecutiveFailures: The failures in a row that open the breaker; nil: any number may.
+    ///   - minimumCalls: No rate is taken from fewer calls.
+    ///   - open: How long the breaker stays open.
+    ///   - halfOpen: How the breaker probes.
+    ///   - rampUp: How the breaker comes back; nil: at once.
     public init(
         window: Window = .time(.seconds(10)), failureRate: Double? = 0.5, slowCall: SlowCall? = nil,
         badRate: Double? = nil,
         consecutiveFailures: Int? = nil, minimumCalls: Int = 20, open: OpenTime = OpenTime(),
-        halfOpen: HalfOpen = HalfOpen()
+        halfOpen: HalfOpen = HalfOpen(), rampUp: RampUp? = nil
     ) {
         self.window = window
         self.failureRate = failureRate
@@ -94,78 +155,6 @@ public struct CircuitBreakerOptions: Sendable, Equatable {
         self.minimumCalls = minimumCalls
         self.open = open
         self.halfOpen = halfOpen
-    }
-}
-
-extension CircuitBreakerOptions: PolicyOptions {
-    static var blank: CircuitBreakerOptions { CircuitBreakerOptions() }
-
-    static var fields: [ConfigurationField<CircuitBreakerOptions>] {
-        [
-            .scalar(
-                "window", expects: "a duration from 10ms to 1h, or a number of calls from 1 to 100000", \.window,
-                write: Window.write, parse: Window.parse),
-            .ratio("failure-rate", \.failureRate, in: 0.0001...1),
-            .optionalGroup(
-                "slow-call", \.slowCall, initial: SlowCall(duration: .seconds(1)), shorthand: "duration",
-                [
-                    .duration("duration", \.duration, in: .milliseconds(1) ... .seconds(3600)),
-                    .ratio("rate", \.rate, in: 0.0001...1),
-                ]),
-            .ratio("bad-rate", \.badRate, in: 0.0001...1),
-            .integer("consecutive-failures", \.consecutiveFailures, in: 1...1_000_000),
-            .integer("minimum-calls", \.minimumCalls, in: 1...1_000_000),
-            .group(
-                "open", \.open, shorthand: "base",
-                [
-                    .duration("base", \.base, in: .milliseconds(1) ... .seconds(3600)),
-                    .duration("cap", \.cap, in: .milliseconds(1) ... .seconds(86_400)),
-                    .number("multiplier", \.multiplier, in: 1...10),
-                    .ratio("jitter", \.jitter),
-                ]),
-            .group(
-                "half-open", \.halfOpen, shorthand: "probes",
-                [
-                    .integer("probes", \.probes, in: 1...1000),
-                    .duration("max-duration", \.maximumDuration, in: .milliseconds(1) ... .seconds(3600)),
-                ]),
-        ]
-    }
-
-    func contradictions() -> [(key: String, message: String)] {
-        var found: [(key: String, message: String)] = []
-        if failureRate == nil, slowCall == nil, consecutiveFailures == nil {
-            found.append(
-                ("failure-rate", "nothing can open the breaker: set failure-rate, slow-call or consecutive-failures"))
-        }
-        if badRate != nil, slowCall == nil {
-            found.append(("bad-rate", "needs slow-call, which says what slow means"))
-        }
-        if let cap = open.cap, cap < open.base {
-            found.append(
-                ("open", "cap \(ConfigurationText.format(cap)) is below base \(ConfigurationText.format(open.base))"))
-        }
-        return found
-    }
-}
-
-extension CircuitBreakerOptions.Window {
-    fileprivate static func write(_ window: Self) -> ConfigurationValue? {
-        switch window {
-        case .time(let duration): .string(ConfigurationText.format(duration))
-        case .count(let calls): .int(calls)
-        }
-    }
-
-    fileprivate static func parse(_ value: ConfigurationValue) -> Self? {
-        switch value {
-        case .int(let calls) where (1...100_000).contains(calls): return .count(calls)
-        case .string(let text):
-            guard let duration = ConfigurationText.duration(text),
-                (.milliseconds(10) ... .seconds(3600)).contains(duration)
-            else { return nil }
-            return .time(duration)
-        default: return nil
-        }
+        self.rampUp = rampUp
     }
 }

@@ -28,6 +28,8 @@ public struct Rejection: Error, Sendable, Hashable {
         case budgetExhausted
         /// As many calls are under way as an adaptive limit allows.
         case limitReached
+        /// The circuit breaker is coming back and lets a share of the calls through; this one is not in it.
+        case ramping
 
         /// The short name in metrics, snapshots and logs.
         public var label: String {
@@ -43,18 +45,20 @@ public struct Rejection: Error, Sendable, Hashable {
             case .deadlineTooShort: "deadline"
             case .budgetExhausted: "budget"
             case .limitReached: "limit"
+            case .ramping: "ramping"
             }
         }
     }
 
     public let reason: Reason
     /// -1 stands for "unknown": an optional would cost a byte and its padding.
-    private let retryAfterNanoseconds: Int64
+    @usableFromInline let retryAfterNanoseconds: Int64
 
     public init(_ reason: Reason, retryAfter: Duration? = nil) {
         self.init(reason, retryAfterNanoseconds: retryAfter.map { max(0, $0.nanosecondsSaturated) } ?? -1)
     }
 
+    @inlinable
     init(_ reason: Reason, retryAfterNanoseconds: Int64) {
         self.reason = reason
         self.retryAfterNanoseconds = retryAfterNanoseconds

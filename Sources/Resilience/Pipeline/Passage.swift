@@ -195,6 +195,7 @@ extension ResiliencePipeline {
             let step = askPending(&passage, context)
             if !step.isAdmitted { return step }
         }
+        if passage.passed.contains(.circuitBreaker) { circuitBreaker.begin(&passage.breakerTicket, at: passage.now) }
         passage.limit = attemptLimit(deadline: context.deadline, at: passage.now)
         return .admitted
     }
@@ -202,7 +203,8 @@ extension ResiliencePipeline {
     private func askPending(_ passage: inout Passage, _ context: CallContext) -> Step {
         let now = passage.now
         if passage.pending.remove(.circuitBreaker) != nil {
-            switch circuitBreaker.admit(at: now) {
+            // Its time runs once it has passed everybody: waiting for a slot does not make the callee slow.
+            switch circuitBreaker.admit(at: now, starts: false) {
             case .admitted(let ticket):
                 passage.breakerTicket = ticket
                 passage.passed.insert(.circuitBreaker)

@@ -138,7 +138,8 @@ extension CircuitBreaker.Status {
             .init("state", .string(state.rawValue)), .init("calls", .int(calls)),
             .init("failure-rate", failureRate.map { .double($0) } ?? .null),
             .init("slow-call-rate", slowCallRate.map { .double($0) } ?? .null),
-            .init("open-for", openFor.text),
+            .init("slow-calls-under-way", .int(slowCallsUnderWay)),
+            .init("ramp-share", rampShare.map { .double($0) } ?? .null), .init("open-for", openFor.text),
         ])
     }
 }

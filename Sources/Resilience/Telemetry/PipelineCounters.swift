@@ -44,8 +44,8 @@ public struct PipelineCounters: Sendable, Equatable {
     public internal(set) var lateResults: UInt64 = 0
     /// Endpoints that were left out.
     public internal(set) var ejections: UInt64 = 0
-    private var rejected = InlineArray<11, UInt64>(repeating: 0)
-    private var wouldReject = InlineArray<11, UInt64>(repeating: 0)
+    private var rejected = InlineArray<12, UInt64>(repeating: 0)
+    private var wouldReject = InlineArray<12, UInt64>(repeating: 0)
 
     /// Attempts that were refused for the reason.
     public func rejections(_ reason: Rejection.Reason) -> UInt64 {

@@ -90,6 +90,7 @@ struct PipelineMetrics: Sendable {
                 factory: factory
             ).increment()
         case .circuitBreaker(.lateResult): late.increment()
+        case .circuitBreaker(.rampedUp): break
         case .retry(.retrying(_, let delay)):
             retries.increment()
             retryDelay.recordNanoseconds(delay.nanosecondsSaturated)

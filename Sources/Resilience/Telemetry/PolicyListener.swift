@@ -8,6 +8,11 @@ struct PolicyListener<Event: Sendable>: Sendable {
         self.handler = handler
     }
 
+    /// Whether there is anybody to report to.
+    var isListening: Bool {
+        handler != nil
+    }
+
     func report(_ event: Event) {
         handler?(event)
     }

@@ -45,7 +45,7 @@ public struct ResilienceEvent: Sendable, Hashable {
     /// thousand in an incident and would push out the transition that explains them.
     var isNotable: Bool {
         switch kind {
-        case .circuitBreaker(.transition), .configured, .outlierEjection: true
+        case .circuitBreaker(.transition), .circuitBreaker(.rampedUp), .configured, .outlierEjection: true
         default: false
         }
     }
@@ -112,6 +112,8 @@ extension ResilienceEvent.Kind: CustomStringConvertible {
         switch self {
         case .circuitBreaker(.transition(let from, let to, let cause)):
             return "circuit-breaker \(from.rawValue) -> \(to.rawValue) (\(cause.rawValue))"
+        case .circuitBreaker(.rampedUp(let share)):
+            return "circuit-breaker ramps up to \(ConfigurationText.format(ratio: share))"
         case .circuitBreaker(.lateResult): return "circuit-breaker ignored a late result"
         case .deadline(.wouldExceed(let limit)):
             return "would have ended the call after \(ConfigurationText.format(limit))"

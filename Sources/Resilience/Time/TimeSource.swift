@@ -18,8 +18,9 @@ public struct TimeSource: Sendable {
     public static let system = TimeSource(custom: nil)
 
     /// A class, so that the system clock costs one comparison with nil and no existential.
+    @usableFromInline
     final class Custom: Sendable {
-        let now: @Sendable () -> MonotonicInstant
+        @usableFromInline let now: @Sendable () -> MonotonicInstant
         let sleep: @Sendable (MonotonicInstant) async throws(CancellationError) -> Void
 
         init(
@@ -31,7 +32,7 @@ public struct TimeSource: Sendable {
         }
     }
 
-    private let custom: Custom?
+    @usableFromInline let custom: Custom?
 
     private init(custom: Custom?) {
         self.custom = custom
@@ -50,8 +51,18 @@ public struct TimeSource: Sendable {
     }
 
     /// The time now.
+    @inlinable
     public func now() -> MonotonicInstant {
-        if let custom { return custom.now() }
+        custom == nil ? Self.readClock() : customNow()
+    }
+
+    @usableFromInline
+    func customNow() -> MonotonicInstant {
+        custom?.now() ?? Self.readClock()
+    }
+
+    @usableFromInline
+    static func readClock() -> MonotonicInstant {
         var time = timespec()
         clock_gettime(CLOCK_MONOTONIC, &time)
         return MonotonicInstant(nanoseconds: Int64(time.tv_sec) &* 1_000_000_000 &+ Int64(time.tv_nsec))
