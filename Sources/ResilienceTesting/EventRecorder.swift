@@ -9,7 +9,7 @@ internal import Synchronization
 /// let hedge = try Hedge(onEvent: events.record)       // a policy beside a pipeline
 ///
 /// let all = EventRecorder(policies.events())          // all pipelines of a registry
-/// await all.wait { $0.contains { $0.kind == .configured(version: 2) } }
+/// await all.wait { $0.contains { $0.kind.policy == .circuitBreaker } }
 /// ```
 public final class EventRecorder<Event: Sendable>: Sendable {
     private struct Watcher {

@@ -131,7 +131,7 @@ struct EventRecorderTests {
         let events = EventRecorder(policies.events())
         try policies.apply(PolicyEdits(["p": ["retry": "enforced"]]))
         await events.wait { !$0.isEmpty }
-        #expect(events.all.map(\.kind) == [.configured(version: 2)])
+        #expect(events.all.map(\.description) == ["p: configuration version 2; retry mode disabled -> enforced"])
     }
 }
 

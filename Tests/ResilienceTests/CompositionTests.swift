@@ -109,9 +109,10 @@ struct DeadlineTests {
     func shadow() async throws {
         let registry = ResilienceRegistry(time: clock.source)
         try registry.apply(PolicyEdits(["p": ["deadline": ["limit": "500ms", "mode": "shadow"]]]))
+        let pipeline = registry.pipeline("p")
         let events = registry.events()
         let clock = clock
-        let seen = try await registry.pipeline("p").execute { context in
+        let seen = try await pipeline.execute { context in
             clock.advance(by: .seconds(1))
             return context.deadline
         }

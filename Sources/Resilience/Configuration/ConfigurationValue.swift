@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// A piece of configuration without the format it was written in: YAML, JSON and command lines all become this tree.
-public enum ConfigurationValue: Sendable, Equatable {
+public enum ConfigurationValue: Sendable, Hashable {
     case null
     case bool(Bool)
     case int(Int)
@@ -29,9 +29,9 @@ public enum ConfigurationValue: Sendable, Equatable {
 }
 
 /// A mapping that keeps the order it was written in.
-public struct ConfigurationMap: Sendable, Equatable {
+public struct ConfigurationMap: Sendable, Hashable {
     /// One key with its value.
-    public struct Entry: Sendable, Equatable {
+    public struct Entry: Sendable, Hashable {
         public var key: String
         public var value: ConfigurationValue
 

@@ -76,13 +76,17 @@ public struct PolicySet: Sendable, Equatable {
     /// Everything disabled everywhere.
     public init() {}
 
-    /// The configuration of a pipeline.
+    /// The configuration of a pipeline, or of a partition (`post -> comment [host-3]`): its own if an edit has named
+    /// it, otherwise that of its name.
+    ///
+    /// - Parameter pipeline: What edits call it.
     public func configuration(for pipeline: String) -> PipelineConfiguration {
-        named[pipeline] ?? common
+        named[pipeline] ?? PipelineName.base(of: pipeline).flatMap { named[$0] } ?? common
     }
 
-    /// Applies edits, those under `all` first.
+    /// Applies edits: first those under `all`, then those of names, then those of partitions.
     ///
+    /// - Parameter edits: What is to change; the rest stays.
     /// - Throws: Every fault at once; then nothing has changed.
     public mutating func apply(_ edits: PolicyEdits) throws(ConfigurationFaults) {
         var faults: [ConfigurationFault] = []
@@ -98,8 +102,20 @@ public struct PolicySet: Sendable, Equatable {
                 edited.named[name, default: edited.common].leaveUnconfigured()
             }
         }
-        for entry in edits.entries.entries where entry.key != PolicyEdits.everything {
+        let addressed = edits.entries.entries.filter { $0.key != PolicyEdits.everything }
+        for entry in addressed where PipelineName.base(of: entry.key) == nil {
+            // What is said about a name counts for its partitions, too, as what is said about all does.
+            let partitions = edited.named.keys.filter { PipelineName.base(of: $0) == entry.key }
+            for partition in partitions {
+                var ignored: [ConfigurationFault] = []
+                edited.named[partition, default: edited.common].apply(entry.value, at: [entry.key], &ignored)
+            }
             edited.named[entry.key, default: edited.common].apply(entry.value, at: [entry.key], &faults)
+        }
+        for entry in addressed where PipelineName.base(of: entry.key) != nil {
+            var configuration = edited.configuration(for: entry.key)
+            configuration.apply(entry.value, at: [entry.key], &faults)
+            edited.named[entry.key] = configuration
         }
         for (name, configuration) in edited.named.sorted(by: { $0.key < $1.key }) {
             faults += configuration.faults(at: [name]).filter { !faults.contains($0) }

@@ -35,6 +35,15 @@ struct HedgeMetrics: Sendable {
         wait = Timer(label: "resilience_hedge_wait_seconds", dimensions: common)
     }
 
+    /// Takes all handles out of the backend.
+    func destroy() {
+        notNeeded.destroy()
+        for counter in others.values { counter.destroy() }
+        for counter in shadow.values { counter.destroy() }
+        budgetBalance.destroy()
+        wait.destroy()
+    }
+
     func finished(_ result: Result, shadow isShadow: Bool) {
         if isShadow {
             shadow[result]?.increment()

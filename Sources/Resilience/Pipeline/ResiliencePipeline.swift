@@ -54,13 +54,18 @@ public final class ResiliencePipeline: Sendable {
     ) throws(ConfigurationFaults) {
         let faults = configuration.faults(at: [name])
         if !faults.isEmpty { throw ConfigurationFaults(faults) }
-        self.init(name: name, checked: configuration, time: time, seed: seed, hub: EventHub(capacity: 128))
+        self.init(
+            name: name, checked: configuration, time: time, seed: seed,
+            telemetry: PipelineTelemetry(
+                name: name, time: time, hub: EventHub(capacity: 128), metrics: PipelineMetrics(pipeline: name)))
     }
 
-    init(name: String, checked configuration: PipelineConfiguration, time: TimeSource, seed: UInt64, hub: EventHub) {
+    init(
+        name: String, checked configuration: PipelineConfiguration, time: TimeSource, seed: UInt64,
+        telemetry: PipelineTelemetry
+    ) {
         self.name = name
         self.time = time
-        let telemetry = PipelineTelemetry(name: name, time: time, hub: hub)
         self.telemetry = telemetry
         var seeds = SplitMix64(seed: seed)
         fallback = Fallback(mode: configuration.fallback.mode, listener: telemetry.listener { .fallback($0) })
@@ -71,7 +76,7 @@ public final class ResiliencePipeline: Sendable {
             checked: configuration.retry.options ?? .blank, mode: configuration.retry.mode, seed: seeds.next(),
             listener: telemetry.listener { .retry($0) })
         hedge = Hedge(
-            checked: configuration.hedge, metrics: HedgeMetrics([("name", name)]), time: time,
+            checked: configuration.hedge, metrics: telemetry.metrics.hedge, time: time,
             listener: telemetry.listener { .hedge($0) })
         circuitBreaker = CircuitBreaker(
             checked: configuration.circuitBreaker.options ?? .blank, mode: configuration.circuitBreaker.mode,
@@ -94,6 +99,7 @@ public final class ResiliencePipeline: Sendable {
         active = Atomic(configuration.mask.rawValue)
         current = Mutex((configuration, 1))
         loadShedder.follow(adaptiveLimit)
+        telemetry.watch(circuitBreaker)
     }
 
     /// The settings now.
@@ -122,7 +128,9 @@ public final class ResiliencePipeline: Sendable {
             active.store(configuration.mask.rawValue, ordering: .releasing)
             return (old, current.version)
         }
-        if let change { telemetry.report(.configured(version: change.version)) }
+        guard let change else { return }
+        let changes = PolicyChange.between(change.old, configuration)
+        telemetry.report(.configured(version: change.version, changes: changes))
     }
 
     /// Hands each policy the settings that are new to it.

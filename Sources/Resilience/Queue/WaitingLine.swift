@@ -27,6 +27,11 @@ struct WaitingLine<Element> {
         places.first.flatMap { place in place.element.map { (place.id, $0) } }
     }
 
+    /// The first waiters, at most so many places of the line.
+    func firstElements(_ count: Int) -> [(id: UInt64, element: Element)] {
+        places.prefix(count).compactMap { place in place.element.map { (place.id, $0) } }
+    }
+
     /// The waiter that came last.
     var last: (id: UInt64, element: Element)? {
         places.last.flatMap { place in place.element.map { (place.id, $0) } }

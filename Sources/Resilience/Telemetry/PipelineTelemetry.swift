@@ -11,14 +11,37 @@ final class PipelineTelemetry: Sendable {
     /// needs no lock.
     private let quick = Atomic<UInt64>(0)
     private let counters = Mutex(PipelineCounters())
-    private let metrics: PipelineMetrics
+    let metrics: PipelineMetrics
     private let hub: EventHub
+    private let breaker = Mutex(Breaker())
 
-    init(name: String, time: TimeSource, hub: EventHub) {
+    /// Asked for its state; it reports to this object, so that it is not owned.
+    private struct Breaker: Sendable {
+        weak var value: CircuitBreaker?
+    }
+
+    init(name: String, time: TimeSource, hub: EventHub, metrics: PipelineMetrics) {
         self.name = name
         self.time = time
         self.hub = hub
-        metrics = PipelineMetrics(pipeline: name)
+        self.metrics = metrics
+    }
+
+    deinit {
+        metrics.giveBack?()
+    }
+
+    /// From now on transitions are shown as the state of this breaker.
+    func watch(_ circuitBreaker: CircuitBreaker) {
+        breaker.withLock { $0.value = circuitBreaker }
+    }
+
+    /// Brings the gauge of the breaker's state up to date. Transitions that race are reported in any order: whoever is
+    /// last reads the state under the lock, so that the last value is the true one.
+    func recordBreakerState() {
+        breaker.withLock { breaker in
+            if let state = breaker.value?.status.state { metrics.set(state) }
+        }
     }
 
     /// A call has ended.
@@ -49,6 +72,7 @@ final class PipelineTelemetry: Sendable {
     func report(_ kind: ResilienceEvent.Kind) {
         counters.withLock { $0.count(kind) }
         metrics.count(kind)
+        if case .circuitBreaker(.transition) = kind { recordBreakerState() }
         hub.publish(ResilienceEvent(pipeline: name, instant: time.now(), kind: kind))
     }
 

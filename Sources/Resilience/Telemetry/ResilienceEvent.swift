@@ -30,8 +30,15 @@ public struct ResilienceEvent: Sendable, Hashable {
         case outlierEjection(OutlierEjectionEvent<String>)
         /// The pipeline itself refused a call.
         case rejected(Rejection.Reason)
-        /// The pipeline has new settings; versions count from 1.
-        case configured(version: Int)
+        /// The pipeline has new settings; versions count from 1. `changes` has the old and the new ones of each policy
+        /// that has changed.
+        case configured(version: Int, changes: [PolicyChange])
+        /// The pipeline was made.
+        case added
+        /// The pipeline, a partition, made room for another one.
+        case evicted
+        /// A change that was made for a time has ended; the pipeline is the one that it named, or `all`.
+        case overrideExpired
     }
 
     /// The name of the pipeline.
@@ -45,7 +52,8 @@ public struct ResilienceEvent: Sendable, Hashable {
     /// thousand in an incident and would push out the transition that explains them.
     var isNotable: Bool {
         switch kind {
-        case .circuitBreaker(.transition), .circuitBreaker(.rampedUp), .configured, .outlierEjection: true
+        case .circuitBreaker(.transition), .circuitBreaker(.rampedUp), .configured, .outlierEjection, .overrideExpired:
+            true
         default: false
         }
     }
@@ -92,7 +100,7 @@ extension ResilienceEvent.Kind {
         case .adaptiveLimit: .adaptiveLimit
         case .attemptTimeout: .attemptTimeout
         case .outlierEjection: .outlierEjection
-        case .rejected, .configured: nil
+        case .rejected, .configured, .added, .evicted, .overrideExpired: nil
         }
     }
 }
@@ -142,7 +150,11 @@ extension ResilienceEvent.Kind: CustomStringConvertible {
         case .outlierEjection(.spared(let endpoint, let cause)):
             return "outlier-ejection spared \(endpoint) (\(cause.rawValue))"
         case .outlierEjection(.returned(let endpoint)): return "outlier-ejection: \(endpoint) is back"
-        case .configured(let version): return "configuration version \(version)"
+        case .configured(let version, let changes):
+            return (["configuration version \(version)"] + changes.map(\.description)).joined(separator: "; ")
+        case .added: return "added"
+        case .evicted: return "made room for another partition"
+        case .overrideExpired: return "an override has expired"
         // Refusals and waits, which were told above.
         case .loadShedder, .circuitBreaker, .adaptiveThrottle, .rateLimiter, .bulkhead, .adaptiveLimit, .rejected:
             return policy?.rawValue ?? ""

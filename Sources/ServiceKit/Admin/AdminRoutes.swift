@@ -27,6 +27,7 @@ struct AdminRoutes: Sendable {
     }
 
     private func metrics() -> Response {
+        state.registry.recordGauges()
         let text = state.metrics.exposition() + ProcessMetrics.exposition()
         return Response(
             status: .ok, headers: [.contentType: PrometheusText.contentType],
