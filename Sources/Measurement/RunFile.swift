@@ -3,16 +3,38 @@
 internal import FoundationEssentials
 internal import Glibc
 
-/// Reading and writing of `run.json`.
-package enum RunFile {
-    /// Name of the record in a result folder.
-    package static let name = "run.json"
+/// A record that is kept as one JSON file in a result folder.
+package protocol StoredRecord: Codable, Sendable {
+    /// Name of the file.
+    static var fileName: String { get }
+    /// Family and major version, `seawall.run/1`.
+    static var currentSchema: String { get }
+    /// The command that writes it.
+    static var writer: String { get }
+}
 
-    /// Writes the record to `run.json` in `directory`, which is made when it does not exist.
+extension ExperimentRecord: StoredRecord {
+    package static let fileName = "run.json"
+    package static let writer = "seawall run"
+}
+
+extension SearchRecord: StoredRecord {
+    package static let fileName = "search.json"
+    package static let writer = "seawall search"
+}
+
+/// Reading and writing of `run.json` and `search.json`.
+package enum RunFile {
+    /// Name of the record of a run in a result folder.
+    package static let name = ExperimentRecord.fileName
+
+    /// Writes the record to its file in `directory`, which is made when it does not exist.
     ///
     /// The file appears whole or not at all: it is written beside its place, flushed to the disk and renamed.
-    package static func write(_ record: ExperimentRecord, toDirectory directory: String) throws(RunFileError) {
-        let path = join(directory, name)
+    package static func write<Record: StoredRecord>(
+        _ record: Record, toDirectory directory: String
+    ) throws(RunFileError) {
+        let path = join(directory, Record.fileName)
         let data: Data
         do {
             let encoder = JSONEncoder()
@@ -48,22 +70,38 @@ package enum RunFile {
 
     /// Reads the record at `path`, a `run.json` or a folder that holds one.
     package static func read(_ path: String) throws(RunFileError) -> ExperimentRecord {
+        try readRecord(path)
+    }
+
+    /// Whether `path` is a `search.json` or a folder that holds one and no `run.json`.
+    package static func holdsSearch(_ path: String) -> Bool {
+        if path.hasSuffix(SearchRecord.fileName) { return true }
+        return FileManager.default.fileExists(atPath: join(path, SearchRecord.fileName))
+            && !FileManager.default.fileExists(atPath: join(path, name))
+    }
+
+    /// Reads the record of a search at `path`, a `search.json` or a folder that holds one.
+    package static func readSearch(_ path: String) throws(RunFileError) -> SearchRecord {
+        try readRecord(path)
+    }
+
+    private static func readRecord<Record: StoredRecord>(_ path: String) throws(RunFileError) -> Record {
         var isDirectory = false
         let exists = FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory)
-        let file = exists && isDirectory ? join(path, name) : path
+        let file = exists && isDirectory ? join(path, Record.fileName) : path
         guard FileManager.default.fileExists(atPath: file) else {
             throw RunFileError(
                 .notFound,
                 exists
-                    ? "\(path): no \(name) in this folder; give the folder that a `seawall run` wrote"
+                    ? "\(path): no \(Record.fileName) in this folder; give the folder that a `\(Record.writer)` wrote"
                     : "\(path): no such file or folder")
         }
         guard let data = FileManager.default.contents(atPath: file) else {
             throw RunFileError(.cannotRead, "\(file): can't be read: \(String(cString: strerror(errno)))")
         }
-        try checkSchema(data, file)
+        try checkSchema(data, file, Record.currentSchema)
         do {
-            return try JSONDecoder().decode(ExperimentRecord.self, from: data)
+            return try JSONDecoder().decode(Record.self, from: data)
         } catch {
             throw RunFileError(.notARecord, "\(file): is not a complete run record: \(describe(error))")
         }
@@ -73,7 +111,7 @@ package enum RunFile {
 
     private struct SchemaOnly: Decodable { var schema: String? }
 
-    private static func checkSchema(_ data: Data, _ file: String) throws(RunFileError) {
+    private static func checkSchema(_ data: Data, _ file: String, _ current: String) throws(RunFileError) {
         let found: SchemaOnly
         do {
             found = try JSONDecoder().decode(SchemaOnly.self, from: data)
@@ -81,16 +119,16 @@ package enum RunFile {
             throw RunFileError(.notARecord, "\(file): is not a run record: \(describe(error))")
         }
         guard let schema = found.schema, let (family, major) = split(schema),
-            let (ownFamily, ownMajor) = split(ExperimentRecord.currentSchema), family == ownFamily
+            let (ownFamily, ownMajor) = split(current), family == ownFamily
         else {
             throw RunFileError(
-                .notARecord, "\(file): is not a run record: its `schema` is not like \(ExperimentRecord.currentSchema)")
+                .notARecord, "\(file): is not a run record: its `schema` is not like \(current)")
         }
         if major > ownMajor {
             throw RunFileError(
                 .newerSchema,
                 "\(file): was written by a newer Seawall (schema \(schema), this one reads up to "
-                    + "\(ExperimentRecord.currentSchema)); use that version to read it")
+                    + "\(current)); use that version to read it")
         }
     }
 

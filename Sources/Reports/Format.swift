@@ -81,6 +81,14 @@ package enum Format {
         return significant(value)
     }
 
+    /// A number without trailing zeros: `99`, `99.9`. Up to three decimals.
+    static func plain(_ value: Double) -> String {
+        let text = fixed(value, decimals: 3)
+        guard text.contains(".") else { return text }
+        let short = text.reversed().drop { $0 == "0" }.drop { $0 == "." }
+        return String(short.reversed())
+    }
+
     /// Bytes with a binary unit: `7.63 GiB`.
     package static func bytes(_ bytes: UInt64) -> String {
         if bytes < 1024 { return "\(bytes) B" }

@@ -31,4 +31,9 @@ package enum ReportWriter {
         }
         return paths
     }
+
+    /// Writes the `report.html` of a search into `directory`; returns its path.
+    package static func write(_ record: SearchRecord, toDirectory directory: String) throws(RunFileError) -> [String] {
+        [try RunFile.write(text: SearchHTMLReport.render(record), named: "report.html", toDirectory: directory)]
+    }
 }

@@ -9,13 +9,13 @@ internal import Reports
 package struct Report: ParsableCommand {
     package static let configuration = CommandConfiguration(
         commandName: "report",
-        abstract: "Draw the reports of an earlier run again.",
+        abstract: "Draw the reports of an earlier run or search again.",
         discussion: """
             Prints the tables and writes report.html, summary.md, slices.csv, junit.xml and the histograms beside run.json, or \
             into another folder with --out.
             """)
 
-    @Argument(help: "Results folder or its run.json.", completion: .file())
+    @Argument(help: "Results folder, or its run.json or search.json.", completion: .file())
     var path: String
 
     @Option(help: "Folder for the files; the record's own without it.", completion: .directory)
@@ -25,6 +25,12 @@ package struct Report: ParsableCommand {
 
     package func run() throws {
         do {
+            if RunFile.holdsSearch(path) {
+                let record = try RunFile.readSearch(path)
+                print(SearchTerminalReport.render(record, style: .standardOutput))
+                for file in try ReportWriter.write(record, toDirectory: folder) { Console.note("wrote \(file)") }
+                return
+            }
             let record = try RunFile.read(path)
             print(TerminalReport.render(record, style: .standardOutput))
             for file in try ReportWriter.write(record, toDirectory: folder) { Console.note("wrote \(file)") }

@@ -35,7 +35,7 @@ package struct Run: AsyncParsableCommand {
     package init() {}
 
     package func run() async throws {
-        let scenario = try loadScenario()
+        let scenario = try ScriptFile.load(scenario, seed: seed)
         let folder = ResultsFolder(out ?? ResultsFolder.defaultPath(for: scenario.name, at: Date()))
         do {
             let experiment = try Experiment(
@@ -63,19 +63,6 @@ package struct Run: AsyncParsableCommand {
         } catch is CancellationError {
             folder.removeIfEmpty()
             throw CommandFailure.interruption("stopped before anything was measured")
-        }
-    }
-
-    private func loadScenario() throws -> Scenario {
-        do {
-            var scenario = try Scenario.load(path: scenario)
-            if let seed { scenario.seed = seed }
-            return scenario
-        } catch {
-            Console.note(error.description)
-            let count = error.faults.count
-            throw CommandFailure(
-                .script, count == 1 ? "1 mistake; nothing was started" : "\(count) mistakes; nothing was started")
         }
     }
 

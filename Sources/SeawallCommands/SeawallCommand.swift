@@ -16,7 +16,9 @@ package struct SeawallCommand: AsyncParsableCommand {
             143 by SIGTERM.
             """,
         version: version,
-        subcommands: [Run.self, Validate.self, Report.self, Up.self, Policies.self, Bench.self, FaultProxy.self])
+        subcommands: [
+            Run.self, Search.self, Validate.self, Report.self, Up.self, Policies.self, Bench.self, FaultProxy.self,
+        ])
 
     package init() {}
 

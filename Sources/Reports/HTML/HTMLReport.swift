@@ -8,27 +8,31 @@ package import Measurement
 package enum HTMLReport {
     package static func render(_ record: ExperimentRecord) -> String {
         let runs = record.runs.map { Run(summary: RunSummary($0), bins: TimeBins($0)) }
-        let title = record.scenario.name + " · Seawall"
         let body = [
             header(record, runs),
             variants(record, runs),
             runs.enumerated().map { section($1, index: $0, of: record, scales: Scales(runs)) }.joined(separator: "\n"),
             identity(record),
         ]
-        return """
-            <!DOCTYPE html>
-            <html lang="en"><head><meta charset="utf-8"/>
-            <meta name="viewport" content="width=device-width, initial-scale=1"/>
-            <meta name="color-scheme" content="light dark"/>
-            <title>\(Markup.escape(title))</title>
-            <style>
-            \(StyleSheet.text)
-            </style></head>
-            <body><main>
-            \(body.filter { !$0.isEmpty }.joined(separator: "\n"))
-            </main></body></html>
+        return page(title: record.scenario.name, body)
+    }
 
-            """
+    /// A whole page with these parts, of which empty ones are left out. The title is escaped here.
+    static func page(title: String, _ body: [String]) -> String {
+        """
+        <!DOCTYPE html>
+        <html lang="en"><head><meta charset="utf-8"/>
+        <meta name="viewport" content="width=device-width, initial-scale=1"/>
+        <meta name="color-scheme" content="light dark"/>
+        <title>\(Markup.escape(title + " · Seawall"))</title>
+        <style>
+        \(StyleSheet.text)
+        </style></head>
+        <body><main>
+        \(body.filter { !$0.isEmpty }.joined(separator: "\n"))
+        </main></body></html>
+
+        """
     }
 
     /// A run with what its charts need, computed once.

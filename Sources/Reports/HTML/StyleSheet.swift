@@ -86,6 +86,8 @@ enum StyleSheet {
         .v5 { stroke: var(--sky); stroke-dasharray: 5 3 1 3 1 3; border-left-color: var(--sky) !important; }
         .v6 { stroke: var(--grey); stroke-dasharray: 2 3; border-left-color: var(--grey) !important; }
         .v7 { stroke: var(--brown); stroke-dasharray: 9 3; border-left-color: var(--brown) !important; }
+        .goal { stroke: var(--ink); stroke-dasharray: 6 4; stroke-width: 1.4; } .met-dot { fill: var(--good); }
+        .missed-dot { fill: var(--bad); } .between .fill { fill: var(--track); }
         .uncertain { stroke-width: 1; stroke-dasharray: 1.5 3.5; opacity: .8; }
         .o-ok { fill: var(--green); fill-opacity: .55; } .o-rejected { fill: var(--gold); } .o-error-status { fill: var(--red); }
         .o-check-failed { fill: var(--purple); } .o-timeout { fill: var(--bad); fill-opacity: .75; }

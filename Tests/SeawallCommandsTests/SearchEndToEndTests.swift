@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Foundation
+import Measurement
+import TestSupport
+import Testing
+
+@testable import SeawallCommands
+
+@Suite("seawall search", .timeLimit(.minutes(4)), .serialized)
+struct SearchEndToEndTests {
+    /// Serves exactly a hundred a second: a rate above it builds a line that grows as long as it lasts.
+    private func script(_ url: String, _ rest: String = "") -> String {
+        """
+        name: line
+        system: {targets: {web: "\(url)"}}
+        load: {all: {executor: constant-arrival-rate, rate: 100/s, arrivals: uniform, duration: 10s}}
+        journeys: {look: [{get: /, timeout: 20s}]}
+        \(rest)
+        """
+    }
+
+    @Test("finds the capacity of a station within its precision, and leaves a record and a report")
+    func groundTruth() async throws {
+        let station = try await StationUnderTest(#"{"slots": 1, "service": "10ms", "queue": "fifo"}"#)
+        // A second at 20 % above the capacity makes a line of 200 ms; on a busy machine a sleep may last a little longer.
+        let seawall = try SeawallProcess(
+            [
+                "search", "scenario.yaml", "--slo", "p(90) < 150ms", "--from", "40/s", "--to", "400", "--level", "2s",
+                "--warmup", "500ms", "--repeat", "1", "--precision", "20%", "--out", "out",
+            ], script: script(station.url))
+        #expect(await seawall.exitCode() == 0, "\(seawall.errors)")
+        let record = try RunFile.readSearch("\(seawall.folder.path)/out")
+        let low = try #require(record.answer.passing), high = try #require(record.answer.failing)
+        #expect(record.answer.end == .bracketed)
+        #expect(high.ratePerSecond <= low.ratePerSecond * 1.21)
+        // Of ideal sleeps the answer would lie between 100 and 125.
+        #expect(low.ratePerSecond >= 60 && high.ratePerSecond <= 160, "\(seawall.errors)")
+        #expect(low.met == low.runs && high.met == 0)
+        #expect(record.measurements.allSatisfy { $0.requests > 40 && !$0.responseTime.isEmpty })
+        #expect(seawall.errors.hasPrefix("goals: p(90) < 150ms\nsearching from 40/s to 400/s: at most "))
+        #expect(seawall.output.contains("The capacity lies between "))
+        let html = seawall.text("out/report.html")
+        #expect(html.contains("p90 response time by rate") && html.contains("The capacity lies between "))
+
+        // Drawn again from the record, it says the same.
+        let report = try SeawallProcess(["report", "\(seawall.folder.path)/out"])
+        #expect(await report.exitCode() == 0, "\(report.errors)")
+        #expect(report.output == seawall.output)
+    }
+
+    @Test("prints what it found as JSON, and that even the highest rate was met")
+    func json() async throws {
+        let station = try await StationUnderTest(#"{"slots": 50, "service": "1ms", "queue": "fifo"}"#)
+        let seawall = try SeawallProcess(
+            [
+                "search", "scenario.yaml", "--from", "20", "--to", "30", "--level", "1s", "--warmup", "1ms", "--repeat",
+                "1",
+                "--json",
+            ], script: script(station.url, "thresholds: [p99 < 10s, errors < 1%]"))
+        #expect(await seawall.exitCode() == 0, "\(seawall.errors)")
+        struct Output: Decodable {
+            var answer: SearchAnswer
+            var goals: [String]
+            var summary: String
+        }
+        let output = try JSONDecoder().decode(Output.self, from: Data(seawall.output.utf8))
+        #expect(output.answer == .init(end: .aboveRange, passing: .init(ratePerSecond: 30, runs: 1, met: 1)))
+        #expect(output.goals == ["p99 < 10s", "errors < 1%"])
+        #expect(output.summary == "The capacity is at least 30/s, the highest rate that was tried.")
+    }
+
+    @Test("ends with 1 when even the lowest rate misses the goals")
+    func belowRange() async throws {
+        let station = try await StationUnderTest(#"{"slots": 5, "service": "20ms", "queue": "fifo"}"#)
+        let seawall = try SeawallProcess(
+            [
+                "search", "scenario.yaml", "--slo", "p50 < 5ms", "--from", "20", "--level", "1s", "--warmup", "1ms",
+                "--repeat", "2", "--out", "out",
+            ], script: script(station.url))
+        #expect(await seawall.exitCode() == 1)
+        #expect(seawall.errors.hasSuffix("seawall: even the lowest rate missed the goals; try a lower --from\n"))
+        let answer = try RunFile.readSearch("\(seawall.folder.path)/out").answer
+        #expect(answer == .init(end: .belowRange, failing: .init(ratePerSecond: 20, runs: 2, met: 0)))
+    }
+
+    @Test("Ctrl-C ends it with what is known")
+    func interrupted() async throws {
+        let station = try await StationUnderTest(#"{"slots": 50, "service": "1ms", "queue": "fifo"}"#)
+        let seawall = try SeawallProcess(
+            [
+                "search", "scenario.yaml", "--slo", "p99 < 10s", "--from", "10", "--to", "10000", "--level", "1s",
+                "--warmup", "1ms", "--repeat", "1", "--out", "out",
+            ], script: script(station.url))
+        #expect(await seawall.says("10/s run 1: met"), "\(seawall.errors)")
+        seawall.send(SIGINT)
+        #expect(await seawall.exitCode() == 130)
+        let record = try RunFile.readSearch("\(seawall.folder.path)/out")
+        #expect(record.answer.end == .interrupted)
+        #expect(record.answer.passing != nil)
+        #expect(seawall.output.contains("The search ended early; the capacity is at least "))
+    }
+
+    private static let mistakes: [([String], String, String)] = [
+        (
+            ["--slo", "p99 < 100"], "",
+            "seawall: --slo: '100' is not a duration: it has no unit; write for example 100ms or 100s\n"
+        ),
+        (
+            ["--slo", "p99 < 1s during fault"], "",
+            "seawall: --slo 'p99 < 1s during fault': a level has no phases and one variant\n"
+        ),
+        (["--slo", "p99 < 1s over 20s"], "", "seawall: no window of 20s fits into a level of 10s\n"),
+        ([], "", "seawall: there is no goal: the script has no threshold that a level could be held against\n"),
+        (
+            ["--slo", "p99 < 1s", "--from", "100", "--to", "50"], "",
+            "seawall: the lowest rate, 100/s, is not below the highest, 50/s\n"
+        ),
+        (
+            ["--slo", "p99 < 1s"], "variants: {a: {}, b: {}}",
+            "seawall: the scenario line has several variants, and each has a capacity of its own\n"
+        ),
+    ]
+
+    @Test("refuses what it can't search for with 2, before anything is started", arguments: mistakes)
+    func refuses(arguments: [String], rest: String, message: String) async throws {
+        let seawall = try SeawallProcess(
+            ["search", "scenario.yaml"] + arguments, script: script("http://127.0.0.1:1", rest))
+        #expect(await seawall.exitCode() == 2)
+        #expect(seawall.errors.contains(message), "\(seawall.errors)")
+        #expect(!FileManager.default.fileExists(atPath: "\(seawall.folder.path)/results"))
+    }
+
+    @Test("refuses closed loads")
+    func closed() async throws {
+        let seawall = try SeawallProcess(
+            ["search", "scenario.yaml", "--slo", "p99 < 1s"],
+            script: """
+                system: {targets: {web: "http://127.0.0.1:1"}}
+                load: {people: {executor: constant-vus, vus: 5, duration: 5s}}
+                journeys: {look: [{get: /}]}
+                """)
+        #expect(await seawall.exitCode() == 2)
+        #expect(seawall.errors.contains("the load 'people' is closed: its users wait for answers, so it has no rate"))
+    }
+}
