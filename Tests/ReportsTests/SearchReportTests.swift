@@ -92,8 +92,8 @@ struct SearchReportTests {
         #expect(html.contains("p95 response time by rate") && html.contains("curve goal"))
         let charts = html.components(separatedBy: "<svg viewBox=\"0 0 1080").dropFirst()
         #expect(charts.count == 2)
-        #expect(charts.first?.components(separatedBy: "class=\"met-dot\"").count == 5)
-        #expect(charts.first?.components(separatedBy: "class=\"missed-dot\"").count == 5)
+        #expect(charts.first?.components(separatedBy: "r=\"4\" class=\"met-dot\"").count == 5)
+        #expect(charts.first?.components(separatedBy: "r=\"4\" class=\"missed-dot\"").count == 5)
         #expect(!html.contains("http://") && !html.contains("https://"))
     }
 

@@ -101,6 +101,38 @@ struct SearchEndToEndTests {
         #expect(seawall.output.contains("The search ended early; the capacity is at least "))
     }
 
+    @Test("brings the social network up anew for each repetition, with the policies of the variant")
+    func social() async throws {
+        let seawall = try SeawallProcess(
+            [
+                "search", "scenario.yaml", "--slo", "success > 99%", "--from", "5", "--to", "5", "--level", "1s",
+                "--warmup",
+                "500ms", "--repeat", "2", "--variant", "everything", "--out", "out",
+            ],
+            script: """
+                system: social
+                population: {users: 6, friends: 2, posts: 6, comments: 6}
+                load:
+                  readers: {executor: constant-arrival-rate, rate: 30/s, duration: 5s, journeys: read}
+                  more: {executor: ramping-arrival-rate, start-rate: 1/s, stages: [{duration: 5s, target: 10/s}], journeys: read}
+                journeys:
+                  read: [{get: /v1/timelines/home, service: post, as: someone}]
+                faults: [{at: 2s, for: 1s, on: post -> comment, latency: 100ms}]
+                policies: {post -> comment: {attempt-timeout: 100ms, fallback: enforced}}
+                variants: {none: {all: disabled}, everything: {}}
+                """)
+        #expect(await seawall.exitCode() == 0, "\(seawall.errors)")
+        let record = try RunFile.readSearch("\(seawall.folder.path)/out")
+        #expect(record.answer == .init(end: .aboveRange, passing: .init(ratePerSecond: 5, runs: 2, met: 2)))
+        #expect(record.notes == ["the faults of the script were left out: levels are played without them"])
+        // Three parts of four are the readers', and the arrivals of the two repetitions differ.
+        #expect(record.measurements.allSatisfy { (4...6).contains($0.requests) })
+        #expect(seawall.descendants().isEmpty)
+        for number in [1, 2] {
+            #expect(!seawall.text("out/logs/level-\(number)/post-service.log").isEmpty)
+        }
+    }
+
     private static let mistakes: [([String], String, String)] = [
         (
             ["--slo", "p99 < 100"], "",

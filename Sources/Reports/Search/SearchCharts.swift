@@ -13,13 +13,14 @@ struct SearchCharts {
         guard let lowest = values.min(), let highest = values.max(), let rates else { return nil }
         let name = summary.shownName
         var plot = Plot(
-            .init(height: 330, top: 24), x: rates, y: Scale.logarithmicDomain(lowest, highest), logarithmicX: true,
-            logarithmicY: true)
+            .init(height: 330, top: 24), x: rates, y: Scale.logarithmicDomain(lowest, highest),
+            logarithmicX: Self.isWide(rates), logarithmicY: true)
         drawAnswer(&plot)
         plot.yAxis(ticks: 8, Format.axisDuration)
         xAxis(&plot)
         if let limit {
-            plot.curve([.init(x: rates.lowerBound, y: limit), .init(x: rates.upperBound, y: limit)], class: "goal")
+            let ends = [plot.x.domain.lowerBound, plot.x.domain.upperBound]
+            plot.curve(ends.map { .init(x: $0, y: limit) }, class: "goal")
         }
         plot.curve(
             summary.levels.map { level in
@@ -43,7 +44,9 @@ struct SearchCharts {
         guard let rates, let highest = summary.record.measurements.compactMap(\.goodputPerSecond).max() else {
             return nil
         }
-        var plot = Plot(.init(height: 220, top: 24), x: rates, y: 0...max(1, highest) * 1.08, logarithmicX: true)
+        var plot = Plot(
+            .init(height: 220, top: 24), x: rates, y: 0...max(1, highest) * 1.08,
+            logarithmicX: Self.isWide(rates))
         drawAnswer(&plot)
         plot.yAxis(ticks: 4) { Format.axisNumber($0) + "/s" }
         xAxis(&plot)
@@ -66,6 +69,9 @@ struct SearchCharts {
         return low * 0.9...max(high, low * 1.2) * 1.1
     }
 
+    /// Whether the rates span so much that equal ratios should take equal lengths.
+    private static func isWide(_ rates: ClosedRange<Double>) -> Bool { rates.upperBound > rates.lowerBound * 10 }
+
     /// The interval of the answer.
     private func drawAnswer(_ plot: inout Plot) {
         let answer = summary.record.answer
@@ -73,13 +79,11 @@ struct SearchCharts {
         plot.band(
             low, high, class: "between",
             title: "capacity between \(SearchSummary.rate(low)) and \(SearchSummary.rate(high))")
-        plot.draw(plot.text(plot.x((low * high).squareRoot()), plot.plotTop - 8, "capacity", class: "tick middle"))
+        plot.draw(plot.text((plot.x(low) + plot.x(high)) / 2, plot.plotTop - 8, "capacity", class: "tick middle"))
     }
 
     private func xAxis(_ plot: inout Plot) {
-        var ticks = plot.x.ticks(8)
-        if ticks.count < 3 { ticks = Scale.linearTicks(plot.x.domain, 6).filter { $0 > 0 } }
-        plot.xAxis(ticks) { Format.axisNumber($0) + "/s" }
+        plot.xAxis(plot.x.ticks(8)) { Format.axisNumber($0) + "/s" }
     }
 
     private func dots(_ plot: inout Plot, _ value: (SearchMeasurement) -> Double?) {

@@ -67,23 +67,31 @@ package enum SearchHTMLReport {
 
     private static func measurements(_ summary: SearchSummary) -> String {
         var table = HTMLTable(
-            titles: ["rate", "run", "verdict", "goals", "generator", "requests", "p50", summary.shownName, "errors"],
-            textColumns: 5)
+            titles: ["rate", "verdict", "goals", "generator", "run", "requests", "p50", summary.shownName, "errors"],
+            textColumns: 4)
         for one in summary.record.measurements {
             let tone = one.verdict == .met ? "good" : one.verdict == .missed ? "bad" : "warn"
             let results = one.results.map { "\($0.passed ? "✓" : "✗") \($0.expression): \($0.words)" }
             table.add([
-                .init(SearchSummary.rate(one.ratePerSecond)), .init(String(one.repetition)),
-                .init(one.verdict.rawValue, tone),
+                .init(SearchSummary.rate(one.ratePerSecond)), .init(one.verdict.rawValue, tone),
                 .init(
                     (results + (one.verdict == .met ? [] : [one.failure].compactMap { $0 })).joined(separator: " · ")),
-                .init(([one.generator.rawValue] + one.generatorReasons).joined(separator: ": ")),
-                .init(Format.count(one.requests)), .init(Format.duration(one.responseTime.percentile(50))),
+                .init(one.generator.rawValue), .init(String(one.repetition)), .init(Format.count(one.requests)),
+                .init(Format.duration(one.responseTime.percentile(50))),
                 .init(Format.duration(one.responseTime.percentile(summary.shown.percent))),
                 .init(Format.percent(one.requests == 0 ? nil : Double(one.errors) / Double(one.requests))),
             ])
         }
-        return table.html
+        return table.html + doubts(summary.record.measurements)
+    }
+
+    /// What the generator said of itself.
+    private static func doubts(_ measurements: [SearchMeasurement]) -> String {
+        let lines = measurements.flatMap { one in
+            one.generatorReasons.map { "\(SearchSummary.rate(one.ratePerSecond)), run \(one.repetition): \($0)" }
+        }
+        guard !lines.isEmpty else { return "" }
+        return Markup.tag("ul", ["class": "reasons"], lines.map { Markup.text("li", [:], $0) }.joined())
     }
 
     private static func identity(_ record: SearchRecord) -> String {
