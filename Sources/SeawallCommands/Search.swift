@@ -50,7 +50,7 @@ package struct Search: AsyncParsableCommand {
     @Option(name: .customLong("repeat"), help: "Repetitions of a level, 1 to 99.")
     var repeats = 3
 
-    @Option(help: "Measured length of a repetition.")
+    @Option(help: "Measured length of a repetition, in whole seconds.")
     var level = DurationArgument(.seconds(10))
 
     @Option(help: "Played before each, not measured. Default: the script's, at least 2s.")

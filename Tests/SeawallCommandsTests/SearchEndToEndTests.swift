@@ -27,7 +27,7 @@ struct SearchEndToEndTests {
         let seawall = try SeawallProcess(
             [
                 "search", "scenario.yaml", "--slo", "p(90) < 150ms", "--from", "40/s", "--to", "400", "--level", "2s",
-                "--warmup", "500ms", "--repeat", "1", "--precision", "20%", "--out", "out",
+                "--warmup", "1s", "--repeat", "1", "--precision", "20%", "--out", "out",
             ], script: script(station.url))
         #expect(await seawall.exitCode() == 0, "\(seawall.errors)")
         let record = try RunFile.readSearch("\(seawall.folder.path)/out")
@@ -107,7 +107,7 @@ struct SearchEndToEndTests {
             [
                 "search", "scenario.yaml", "--slo", "success > 99%", "--from", "5", "--to", "5", "--level", "1s",
                 "--warmup",
-                "500ms", "--repeat", "2", "--variant", "everything", "--out", "out",
+                "1s", "--repeat", "2", "--variant", "everything", "--out", "out",
             ],
             script: """
                 system: social
@@ -129,7 +129,8 @@ struct SearchEndToEndTests {
         #expect(record.measurements.allSatisfy { (4...6).contains($0.requests) })
         #expect(seawall.descendants().isEmpty)
         for number in [1, 2] {
-            #expect(!seawall.text("out/logs/level-\(number)/post-service.log").isEmpty)
+            let log = "\(seawall.folder.path)/out/logs/level-\(number)/post-service.log"
+            #expect(FileManager.default.fileExists(atPath: log))
         }
     }
 

@@ -10,7 +10,7 @@ package struct SearchPlan: Sendable {
     package let variant: Scenario.Variant
     package let goals: [Scenario.Threshold]
     package let search: CapacitySearch.Options
-    /// Measured length of one repetition.
+    /// Measured length of one repetition, in whole seconds like the warm-up.
     package let level: Duration
     package let warmup: Duration
     /// What a reader must know of how it is searched.
@@ -49,8 +49,8 @@ package struct SearchPlan: Sendable {
         }
         search = CapacitySearch.Options(
             from: from, to: to, precision: wishes.precision, repeats: wishes.repeats)
-        level = wishes.level
-        warmup = wishes.warmup ?? max(.seconds(2), scenario.load.map(\.warmup).max() ?? .zero)
+        level = Self.wholeSeconds(wishes.level)
+        warmup = Self.wholeSeconds(wishes.warmup ?? max(.seconds(2), scenario.load.map(\.warmup).max() ?? .zero))
         if let window = goals.compactMap(\.windowSeconds).max(), .seconds(window) > level {
             throw ExperimentError(
                 .script, "no window of \(window)s fits into a level of \(DurationText.format(level))",
@@ -123,6 +123,12 @@ package struct SearchPlan: Sendable {
         return goal
     }
 
+    /// Rounded up to the resolution of a record.
+    private static func wholeSeconds(_ duration: Duration) -> Duration {
+        let (seconds, rest) = duration.components
+        return .seconds(rest > 0 ? seconds + 1 : seconds)
+    }
+
     private static func spaces(_ count: Int) -> String { String(repeating: " ", count: max(0, count)) }
 
     private static func rate(_ perSecond: Double) -> String {
@@ -142,13 +148,13 @@ package struct SearchPlan: Sendable {
     static let pause: Duration = .seconds(1)
     /// How long a system may take to come back after a rate that was too high.
     static let patience: Duration = .seconds(30)
-    /// Bringing the social network up and down for one play, at most.
+    /// Bringing the social network or stations up and down for one play, at most.
     static let restart: Duration = .seconds(8)
 
     /// The longest that the search can take, once the system is there.
     package var longestTime: Duration {
         var each = warmup + level + grace + Self.pause
-        each += scenario.system == .social ? Self.restart : Self.patience
+        if case .targets = scenario.system { each += Self.patience } else { each += Self.restart }
         return each * CapacitySearch(search).mostMeasurements
     }
 

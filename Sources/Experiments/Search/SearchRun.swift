@@ -112,7 +112,8 @@ package struct SearchRun: Sendable {
         }
         guard progress.search.next != .done else { return }
         try await Task.sleep(for: SearchPlan.pause)
-        if measurement.verdict == .missed, !bed.isFreshForEachPlay {
+        // A system that misses the goals at the lowest rate already has nothing to come back to.
+        if measurement.verdict == .missed, progress.search.passing != nil, !bed.isFreshForEachPlay {
             onEvent(.settling(rate: rate))
             if let last = try await settle(bed, number) {
                 progress.early = (.stuck, "after \(Self.text(rate)) the system did not come back: \(last)")

@@ -6,7 +6,6 @@ internal import Scenarios
 struct StationLab: Sendable {
     let stations: [Scenario.Station]
     let tls: Bool
-    let seed: UInt64
     let executables: Executables
     /// Folder with a folder for each play's logs.
     let logs: String
@@ -15,9 +14,10 @@ struct StationLab: Sendable {
 
     /// Starts the stations, and stops them after `body`.
     ///
+    /// - Parameter seed: What the service times follow from.
     /// - Throws: `ExperimentError`, `CancellationError` or what `body` throws; nothing is left running.
     func withStations<Result: Sendable>(
-        log: String, _ body: (RunningStations) async throws -> Result
+        seed: UInt64, log: String, _ body: (RunningStations) async throws -> Result
     ) async throws -> Result {
         let running = try await RunningStations.start(
             stations, tls: tls, seed: seed, executables: executables, work: work, log: "\(logs)/\(log)")

@@ -44,8 +44,7 @@ struct TestBed: Sendable {
             let work = try WorkFolder()
             defer { work.remove() }
             let lab = StationLab(
-                stations: stations, tls: tls, seed: scenario.seed, executables: executables, logs: "\(directory)/logs",
-                work: work.path)
+                stations: stations, tls: tls, executables: executables, logs: "\(directory)/logs", work: work.path)
             return try await body(TestBed(system: .stations(lab)))
         }
     }
@@ -68,7 +67,7 @@ struct TestBed: Sendable {
         case .targets(let targets):
             return try await play(scenario, variant, targets, onPlan, onSecond)
         case .stations(let lab):
-            return try await lab.withStations(log: log) { stations in
+            return try await lab.withStations(seed: scenario.seed, log: log) { stations in
                 try await play(scenario, variant, stations.targets, stations: stations, onPlan, onSecond)
             }
         case .social(let lab, let population):

@@ -90,9 +90,11 @@ struct ThresholdPlan {
     private func abortProblem(_ threshold: Scenario.Threshold) -> String? {
         guard let abort = threshold.abort else { return nil }
         if threshold.metric == .recovery { return "whether a run recovers is known at its end; leave 'abort' out" }
-        if case .number = threshold.metric, threshold.windowSeconds == nil,
-            [.greater, .greaterOrEqual, .equal].contains(threshold.comparison)
-        {
+        // None at all is missed by the first one; every other number may still be reached.
+        let mayBeReached =
+            [.greater, .greaterOrEqual].contains(threshold.comparison)
+            || threshold.comparison == .equal && threshold.value > 0
+        if case .number = threshold.metric, threshold.windowSeconds == nil, mayBeReached {
             return "a number of requests may still be reached at the end; leave 'abort' out"
         }
         if let length = length(of: nil), abort.after >= length {
