@@ -128,6 +128,40 @@ struct ConfigurationTests {
             ])
     }
 
+    @Test("every bad field of every policy is listed with what it allows")
+    func everyPolicy() {
+        #expect(
+            faults([
+                "a": [
+                    "load-shedder": ["limit": "lots", "queue": ["capacity": -1, "target": "20s"]],
+                    "hedge": ["delay": "p20", "attempts": 9],
+                    "adaptive-throttle": ["multiplier": 0.5, "max-rejection": "200%"],
+                    "rate-limiter": ["rate": "100", "burst": 0],
+                    "adaptive-limit": ["algorithm": "vegs", "queue": -1, "max-wait": "2h"],
+                    "outlier-ejection": ["max-share": 2, "base": "0s"],
+                ]
+            ]) == [
+                "a: load-shedder: limit: expected a whole number from 0 to 100000, or adaptive, not \"lots\"",
+                "a: load-shedder: queue: capacity: expected a whole number from 0 to 100000, not -1",
+                "a: load-shedder: queue: target: expected a duration such as 250ms or 2s from 1ms to 10s, not \"20s\"",
+                "a: hedge: delay: expected a duration such as 50ms from 0s to 1h, or a percentile from p50 to p99.9, not \"p20\"",
+                "a: hedge: attempts: expected a whole number from 1 to 5, not 9",
+                "a: adaptive-throttle: multiplier: expected a number from 1.0 to 100.0, not 0.5",
+                "a: adaptive-throttle: max-rejection: expected a ratio from 0.01% to 100%, written 0.1 or 10%, not \"200%\"",
+                "a: rate-limiter: rate: expected a rate such as 100/s, 3/m or 1/250ms, of 1 to 1000000 calls in 1ms to 24h, not \"100\"",
+                "a: rate-limiter: burst: expected a whole number from 1 to 1000000, or off, not 0",
+                "a: adaptive-limit: algorithm: expected one of aimd, vegas, gradient2, not \"vegs\"; did you mean vegas? (allowed: aimd, vegas, gradient2)",
+                "a: adaptive-limit: queue: expected a whole number from 0 to 100000, not -1",
+                "a: adaptive-limit: max-wait: expected a duration such as 250ms or 2s from 0s to 1h, not \"2h\"",
+                "a: outlier-ejection: max-share: expected a ratio from 0% to 100%, written 0.1 or 10%, not 2",
+                "a: outlier-ejection: base: expected a duration such as 250ms or 2s from 1ms to 1h, not \"0s\"",
+            ])
+        #expect(
+            faults(["a": ["load-shedder": "adaptive"]]) == [
+                "a: load-shedder: limit: adaptive takes the limit of adaptive-limit, which is disabled: set it to shadow or enforced"
+            ])
+    }
+
     @Test(
         "each of these is refused with a reason",
         arguments: [

@@ -27,6 +27,16 @@ extension Bulkhead {
 
         var queued: Int { queue.count }
 
+        /// The slots that anybody may take without asking; nil when calls have to ask.
+        var freeSlots: Int? {
+            queue.isEmpty && inFlight <= options.limit ? options.limit - inFlight : nil
+        }
+
+        /// Takes over what has happened while slots were taken and given back without asking.
+        mutating func settle(freeSlots: Int) {
+            inFlight = options.limit - freeSlots
+        }
+
         /// Asks for a slot.
         mutating func acquire() -> Admission {
             // Newcomers don't overtake in a FIFO queue; while somebody waits there is no free slot anyway.

@@ -64,6 +64,10 @@ public final class Bulkhead: Sendable {
     }
 
     private let core: Mutex<Core>
+    /// Slots that are free to take without the lock. Negative while calls have to ask under it: somebody waits or
+    /// changes something, the limit is exceeded, or the bulkhead is not enforced. Only whoever holds the lock makes it
+    /// negative or not negative again, and takes over before what has happened meanwhile.
+    private let free: Atomic<Int>
     private let active: Atomic<Bool>
     private let listener: PolicyListener<BulkheadEvent>
     private let time: TimeSource
@@ -71,7 +75,9 @@ public final class Bulkhead: Sendable {
     init(
         setting: PolicySetting<BulkheadOptions>, time: TimeSource, listener: PolicyListener<BulkheadEvent>
     ) {
-        core = Mutex(Core(machine: StateMachine(options: setting.options ?? .blank), mode: setting.mode))
+        let machine = StateMachine(options: setting.options ?? .blank)
+        core = Mutex(Core(machine: machine, mode: setting.mode))
+        free = Atomic(setting.mode == .enforced ? machine.freeSlots ?? -1 : -1)
         active = Atomic(setting.mode != .disabled)
         self.listener = listener
         self.time = time
@@ -82,9 +88,36 @@ public final class Bulkhead: Sendable {
         active.load(ordering: .relaxed)
     }
 
+    /// The one way to the machine.
+    private func update<Result: Sendable>(_ body: (inout Core) -> Result) -> Result {
+        core.withLock { core in
+            let left = free.exchange(-1, ordering: .acquiring)
+            if left >= 0 { core.machine.settle(freeSlots: left) }
+            let result = body(&core)
+            if core.mode == .enforced, let slots = core.machine.freeSlots { free.store(slots, ordering: .releasing) }
+            return result
+        }
+    }
+
+    /// Takes a free slot, or gives one back, without the lock.
+    ///
+    /// - Returns: False when it has to be done under it.
+    @inline(__always)
+    private func moveFree(by change: Int) -> Bool {
+        var slots = free.load(ordering: .relaxed)
+        while slots >= 0, slots &+ change >= 0 {
+            let (isDone, now) = free.weakCompareExchange(
+                expected: slots, desired: slots &+ change, successOrdering: .acquiringAndReleasing,
+                failureOrdering: .relaxed)
+            if isDone { return true }
+            slots = now
+        }
+        return false
+    }
+
     /// Takes new settings. Calls under way keep their slots; waiting ones are let in where the new settings allow it.
     func apply(_ setting: PolicySetting<BulkheadOptions>) {
-        let resumable = core.withLock { core -> [CheckedContinuation<Resolution, Never>] in
+        let resumable = update { core -> [CheckedContinuation<Resolution, Never>] in
             core.mode = setting.mode
             var granted: [WaiterID] = []
             if let options = setting.options { granted = core.machine.configure(options) }
@@ -98,7 +131,11 @@ public final class Bulkhead: Sendable {
     /// Asks for a slot without waiting.
     @usableFromInline
     func admit() -> Admission {
-        let (admission, wouldRefuse) = core.withLock { core -> (Admission, Bool) in
+        moveFree(by: -1) ? .admitted(.taken) : admitSlowly()
+    }
+
+    private func admitSlowly() -> Admission {
+        let (admission, wouldRefuse) = update { core -> (Admission, Bool) in
             switch core.mode {
             case .disabled, .forcedOpen, .forcedClosed: return (.admitted(.none), false)
             case .shadow: return (.admitted(.taken), core.machine.acquireUnconditionally())
@@ -123,7 +160,7 @@ public final class Bulkhead: Sendable {
         let timer = DelayedAction(at: deadline, on: time) { self.giveUp(id, .timedOut) }
         let resolution = await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
-                let early = core.withLock { core -> Resolution? in
+                let early = update { core -> Resolution? in
                     if case .resolved(let resolution) = core.waiters[id] {
                         core.waiters[id] = nil
                         return resolution
@@ -151,7 +188,7 @@ public final class Bulkhead: Sendable {
 
     /// Ends a wait from outside, unless the slot was granted before.
     private func giveUp(_ id: WaiterID, _ resolution: Resolution) {
-        let continuation = core.withLock { core in
+        let continuation = update { core in
             core.machine.leave(id) ? core.resolve(id, resolution) : nil
         }
         continuation?.resume(returning: resolution)
@@ -160,7 +197,11 @@ public final class Bulkhead: Sendable {
     /// Gives a slot back.
     @usableFromInline
     func release() {
-        let continuation = core.withLock { core in
+        if !moveFree(by: 1) { releaseSlowly() }
+    }
+
+    private func releaseSlowly() {
+        let continuation = update { core in
             core.machine.release().flatMap { core.resolve($0, .granted) }
         }
         continuation?.resume(returning: .granted)
@@ -168,13 +209,17 @@ public final class Bulkhead: Sendable {
 
     /// What the bulkhead knows about itself.
     public struct Status: Sendable, Equatable {
+        /// The calls that hold a slot.
         public var inFlight: Int
+        /// The calls that wait for one.
         public var queued: Int
+        /// The calls that may hold one.
         public var limit: Int
     }
 
+    /// The bulkhead now.
     public var status: Status {
-        core.withLock {
+        update {
             Status(inFlight: $0.machine.inFlight, queued: $0.machine.queued, limit: $0.machine.options.limit)
         }
     }
