@@ -9,17 +9,21 @@ SWIFT_FLAGS ?=
 PACKAGES := libssl-dev libsqlite3-dev zlib1g-dev pkg-config
 COMMANDS := seawall user-service post-service comment-service station-service
 RELEASE := .build/release
+SANITIZERS := Tests/Sanitizers
+FUZZ_RUNS ?= 300000
 # The benchmark package's own files; its `Sources` are links to those of the package around it.
 BENCHMARKS := $(addprefix Benchmarks/,Package.swift Benchmarks HotPaths engine-requests hot-paths)
 FORMATTED := Package.swift Sources Tests $(BENCHMARKS)
 
-.PHONY: help demo build test bench counts format lint install setup toolchain packages clean
+.PHONY: help demo build test bench counts sanitize fuzz format lint install setup toolchain packages clean
 
 help:
 	@echo "make demo      load-test the social network over TLS and leave an HTML report in results/"
 	@echo "make test      run the test suite"
 	@echo "make bench     measure the hot paths: nanoseconds per operation"
 	@echo "make counts    check that no hot path executes more instructions or allocates more than before"
+	@echo "make sanitize  run the tests of the threaded and unsafe parts under Thread and Address Sanitizer"
+	@echo "make fuzz      play made-up bytes to what reads foreign bytes (FUZZ_RUNS=$(FUZZ_RUNS) for each reader)"
 	@echo "make build     build the commands (release) into $(RELEASE)"
 	@echo "make install   copy the commands into PREFIX/bin (PREFIX=$(PREFIX))"
 	@echo "make format    format the sources; make lint checks the format"
@@ -40,6 +44,26 @@ bench: setup
 
 counts: setup
 	Benchmarks/counts/check.py
+
+# Thread Sanitizer does not see the waiting of Synchronization.Mutex on Linux; with THREAD_SANITIZER the modules lock with a
+# mutex that it knows (Mutex+ThreadSanitizer.swift).
+sanitize: setup
+	cd $(SANITIZERS) && swift build --build-tests --sanitize thread -Xswiftc -DTHREAD_SANITIZER --scratch-path .build/thread
+	cd $(SANITIZERS) && swift test --skip-build --disable-xctest --sanitize thread --scratch-path .build/thread
+	cd $(SANITIZERS) && swift build --build-tests --sanitize address --scratch-path .build/address
+	cd $(SANITIZERS) && LSAN_OPTIONS=suppressions=leaks.supp swift test --skip-build --disable-xctest --sanitize address \
+	    --scratch-path .build/address --filter 'LoadGeneratorTests|MeasurementTests'
+
+# Optimized, for more inputs a second; what is read lies in a block of exactly its size, so that Address Sanitizer sees every
+# step out of it. Inputs that broke something are left in .build/fuzz.
+fuzz: setup
+	cd $(SANITIZERS) && swift build --product fuzz --sanitize address --sanitize fuzzer -Xswiftc -O -Xswiftc -DFUZZER \
+	    --scratch-path .build/fuzz
+	cd $(SANITIZERS) && for target in http1-response json-path histogram; do \
+	    mkdir -p .build/fuzz/corpus/$$target && \
+	    .build/fuzz/debug/fuzz $$target -runs=$(FUZZ_RUNS) -seed=1 -max_len=4096 -print_final_stats=1 \
+	        -artifact_prefix=.build/fuzz/ .build/fuzz/corpus/$$target Corpus/$$target || exit 1; \
+	done
 
 format:
 	swift format -i -r -p $(FORMATTED)

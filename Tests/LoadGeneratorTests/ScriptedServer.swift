@@ -152,6 +152,15 @@ final class ServerProcess: Sendable {
     }
 }
 
+/// `@unchecked Sendable`: an SSL_CTX is reference-counted and locked by OpenSSL.
+private final class SharedContext: @unchecked Sendable {
+    let context: OpaquePointer
+
+    init(_ context: OpaquePointer) { self.context = context }
+
+    deinit { SSL_CTX_free(context) }
+}
+
 /// TLS on accepted connections, with a certificate made for the test.
 final class TLSServer {
     let server: ScriptedServer
@@ -178,9 +187,9 @@ final class TLSServer {
         configure(context)
         // OpenSSL writes with `write`: a client that is gone must not end the test process.
         signal(SIGPIPE, SIG_IGN)
-        nonisolated(unsafe) let shared = context  // SSL_CTX is reference-counted and locked by OpenSSL
+        let shared = SharedContext(context)
         server = ScriptedServer(script: { connection in
-            guard let ssl = SSL_new(shared) else { return }
+            guard let ssl = SSL_new(shared.context) else { return }
             defer { SSL_free(ssl) }
             SSL_set_fd(ssl, connection.descriptor)
             guard SSL_accept(ssl) == 1 else {
