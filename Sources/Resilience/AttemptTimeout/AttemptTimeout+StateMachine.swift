@@ -1,23 +1,36 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import Synchronization
+
 extension AttemptTimeout {
-    /// The race between an attempt and its timer. Whoever comes first is remembered; the other changes nothing.
-    struct StateMachine: Sendable, Equatable {
-        private(set) var isFinished = false
-        private(set) var isExpired = false
+    /// The race between an attempt and its timer. Whoever comes first is remembered; the other changes nothing. One
+    /// atomic byte, because every attempt makes one.
+    struct StateMachine: ~Copyable, Sendable {
+        private static let finished: UInt8 = 1
+        private static let expired: UInt8 = 2
+
+        private let state = Atomic<UInt8>(0)
+
+        /// Whether the attempt has returned.
+        var isFinished: Bool {
+            state.load(ordering: .acquiring) & Self.finished != 0
+        }
+
+        /// Whether the timer came first.
+        var isExpired: Bool {
+            state.load(ordering: .acquiring) & Self.expired != 0
+        }
 
         /// The timer fired.
         ///
         /// - Returns: Whether the attempt has to be told to stop.
-        mutating func expire() -> Bool {
-            if isFinished { return false }
-            isExpired = true
-            return true
+        func expire() -> Bool {
+            state.compareExchange(expected: 0, desired: Self.expired, ordering: .acquiringAndReleasing).exchanged
         }
 
         /// The attempt returned.
-        mutating func finish() {
-            isFinished = true
+        func finish() {
+            state.bitwiseOr(Self.finished, ordering: .acquiringAndReleasing)
         }
     }
 }

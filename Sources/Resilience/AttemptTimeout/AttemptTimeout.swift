@@ -55,7 +55,7 @@ public final class AttemptTimeout: Sendable {
     /// One attempt that may be ended from outside.
     @usableFromInline
     final class Race: Sendable {
-        private let machine = Mutex(StateMachine())
+        private let machine = StateMachine()
 
         @usableFromInline
         init() {}
@@ -63,26 +63,24 @@ public final class AttemptTimeout: Sendable {
         /// Whether the attempt has returned already.
         @usableFromInline
         var isFinished: Bool {
-            machine.withLock { $0.isFinished }
+            machine.isFinished
         }
 
+        /// Whether the time was up before the attempt returned.
         @usableFromInline
         var isExpired: Bool {
-            machine.withLock { $0.isExpired }
+            machine.isExpired
         }
 
         @usableFromInline
         func finish() {
-            machine.withLock { $0.finish() }
+            machine.finish()
         }
 
         /// Arms the timer that cancels the attempt.
         @usableFromInline
         func arm<Value>(_ task: Task<Value, Never>, at instant: MonotonicInstant, on time: TimeSource) -> Alarm {
-            Alarm(
-                DelayedAction(at: instant, on: time) {
-                    if self.machine.withLock({ $0.expire() }) { task.cancel() }
-                })
+            Alarm(DelayedAction(at: instant, on: time) { if self.machine.expire() { task.cancel() } })
         }
     }
 

@@ -1,14 +1,38 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// Something that happens at an instant unless it is cancelled before.
+/// Something that happens at an instant unless it is cancelled before. Dropping the value without cancelling leaves the
+/// action armed.
 ///
-/// It owns one task, which ends when the action has run or `cancel` was called; dropping the value without cancelling
-/// leaves the action armed.
+/// On the machine's clock all actions share one sleeping task. On a clock of somebody else's each has a task that sleeps
+/// there, so that a test sees who waits for what.
 struct DelayedAction: Sendable {
-    private let task: Task<Void, Never>
+    /// On the machine's clock.
+    private final class Timer: QueuedTimer, @unchecked Sendable {
+        /// Never changes, so that every thread may read it.
+        private let action: @Sendable () -> Void
 
-    /// Runs `action` at `instant`, on the concurrent executor.
+        init(_ action: @escaping @Sendable () -> Void) {
+            self.action = action
+        }
+
+        override func fire() {
+            action()
+        }
+    }
+
+    private let timer: Timer?
+    private let task: Task<Void, Never>?
+
+    /// Runs `action` at `instant` or later, never earlier, on the concurrent executor. It has to be quick.
     init(at instant: MonotonicInstant, on time: TimeSource, action: @escaping @Sendable () -> Void) {
+        if time.isSystem {
+            let timer = Timer(action)
+            self.timer = timer
+            task = nil
+            TimerQueue.system.arm(timer, at: instant)
+            return
+        }
+        timer = nil
         // Unstructured on purpose: it is owned by this value, and whoever made it cancels it when it has what it waited
         // for.
         task = Task {
@@ -19,7 +43,9 @@ struct DelayedAction: Sendable {
         }
     }
 
+    /// Afterwards the action runs only if it is about to at this moment.
     func cancel() {
-        task.cancel()
+        if let timer { TimerQueue.system.cancel(timer) }
+        task?.cancel()
     }
 }

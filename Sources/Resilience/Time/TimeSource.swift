@@ -34,6 +34,11 @@ public struct TimeSource: Sendable {
 
     @usableFromInline let custom: Custom?
 
+    /// Whether it is the machine's clock.
+    var isSystem: Bool {
+        custom == nil
+    }
+
     private init(custom: Custom?) {
         self.custom = custom
     }
