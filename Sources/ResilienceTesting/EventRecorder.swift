@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import Resilience
 internal import Synchronization
 
 /// Keeps the events that policies report, in their order.
