@@ -13,7 +13,7 @@ SANITIZERS := Tests/Sanitizers
 FUZZ_RUNS ?= 300000
 # The benchmark package's own files; its `Sources` are links to those of the package around it.
 BENCHMARKS := $(addprefix Benchmarks/,Package.swift Benchmarks HotPaths engine-requests hot-paths)
-FORMATTED := Package.swift Sources Tests $(BENCHMARKS)
+FORMATTED := Package.swift Sources Examples Tests $(BENCHMARKS)
 
 .PHONY: help demo build test bench counts sanitize fuzz format lint install setup toolchain packages clean
 

@@ -137,8 +137,13 @@ let package = Package(
         command("comment-service", ["ServiceKit", "CommentService"]),
         command("station-service", ["StationService"]),
 
+        // The example of the README, as it stands there.
+        .executableTarget(
+            name: "ShopExample", dependencies: ["Resilience", hummingbird, httpClient, nioHTTP1], path: "Examples/Shop"),
+
         .target(
-            name: "TestSupport", dependencies: ["ResilienceTesting"], path: "Tests/TestSupport", swiftSettings: settings),
+            name: "TestSupport", dependencies: ["ResilienceTesting"], path: "Tests/TestSupport", swiftSettings: settings
+        ),
         .target(name: "CTestServer", dependencies: ["COpenSSL"], path: "Tests/CTestServer"),
         .target(
             name: "SocialTesting",
@@ -149,6 +154,7 @@ let package = Package(
         tests("Resilience", ["ResilienceTesting", "TestSupport", metricsTestKit]),
         tests("ResilienceTesting", ["Resilience"]),
         tests("Measurement", ["TestSupport", histogram]),
+        tests("ShopExample", ["Resilience", hummingbird, hummingbirdTesting, httpTypes, nioCore]),
         tests("FaultInjection", ["TestSupport", nioCore, nioPosix]),
         tests("Scenarios", ["TestSupport", "Resilience", "FaultInjection", "Stations"]),
         tests("Stations", ["FaultInjection"]),
