@@ -31,7 +31,7 @@ struct CancellationStormTests {
         await withTaskGroup(of: Void.self) { group in
             for number in 0..<300 {
                 let caller = Task {
-                    let answer = try? await pipeline.execute(idempotency: .safe) { _ in
+                    let answer: Void? = try? await pipeline.execute(idempotency: .safe) { _ in
                         for _ in 0..<number % 5 { await Task.yield() }
                     }
                     answers.record(answer != nil)
