@@ -98,8 +98,9 @@ let package = Package(
         module("Measurement", []),
         module("FaultInjection", [nioCore, nioPosix, nioHTTP1]),
         module("Stations", ["FaultInjection"]),
-        module("Scenarios", ["Resilience", "FaultInjection", "Stations", yams]),
-        module("LoadGenerator", ["COpenSSL", "CLinux", "Measurement"]),
+        module("Patterns", []),
+        module("Scenarios", ["Resilience", "FaultInjection", "Stations", "Patterns", yams]),
+        module("LoadGenerator", ["COpenSSL", "CLinux", "Measurement", "Patterns"]),
         module(
             "ServiceKit",
             [
@@ -159,7 +160,8 @@ let package = Package(
         tests("Scenarios", ["TestSupport", "Resilience", "FaultInjection", "Stations"]),
         tests("Stations", ["FaultInjection"]),
         tests("StationService", ["Stations", "Measurement", "LoadGenerator", nioCore]),
-        tests("LoadGenerator", ["CTestServer", "Measurement", "COpenSSL"]),
+        tests("LoadGenerator", ["CTestServer", "Measurement", "COpenSSL", "Patterns"]),
+        tests("Patterns", []),
         tests(
             "ServiceKit",
             [

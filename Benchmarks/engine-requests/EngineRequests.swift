@@ -36,9 +36,8 @@ enum EngineRequests: String, CaseIterable, Sendable {
 
     private var capturing: Plan.Request {
         var request = plain
-        var capture = Plan.Capture(
-            variable: Plan.Variable(index: 0), source: .json([.key("items"), .index(0), .key("id")]))
-        capture.required = true
+        let capture = Plan.Capture(
+            "id", variable: Plan.Variable(index: 0), source: .json([.key("items"), .index(0), .key("id")]))
         request.captures = [capture]
         return request
     }

@@ -22,3 +22,7 @@ int seawall_epoll_wait(int epoll, struct epoll_event *events, int capacity, int6
 void seawall_set_minimal_timer_slack(void) { prctl(PR_SET_TIMERSLACK, 1UL, 0UL, 0UL, 0UL); }
 
 void seawall_name_thread(const char *name) { prctl(PR_SET_NAME, (unsigned long)name, 0UL, 0UL, 0UL); }
+
+int seawall_contains(const void *bytes, size_t length, const void *wanted, size_t wanted_length) {
+    return memmem(bytes, length, wanted, wanted_length) != NULL;
+}

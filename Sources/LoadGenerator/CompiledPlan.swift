@@ -2,6 +2,7 @@
 
 internal import Glibc
 internal import Measurement
+internal import Patterns
 
 /// A plan as the workers read it: plain data in an arena, every name a number, every request cut into segments of bytes.
 ///
@@ -13,51 +14,61 @@ final class CompiledPlan: @unchecked Sendable {
     let requestOfStep: [Plan.Request]
     let journeys: UnsafeBufferPointer<CompiledJourney>
     let requests: UnsafeBufferPointer<CompiledRequest>
+    let conditions: UnsafeBufferPointer<CompiledCondition>
     let tables: [CompiledTable]
+    let feeders: [CompiledFeeder]
+    /// Patterns of captures and checks; each worker has a matcher for each.
+    let patterns: [Pattern]
+    /// The checks of the requests, in one row.
+    let checks: [CheckInfo]
     let targets: [ResolvedTarget]
     /// Class 0 is for connecting; then come the distinct timeouts of requests, and being idle, by target.
     let timeouts: [UInt64]
     let variableCount: Int
+    /// Most loops in each other.
+    let loopDepth: Int
     /// End of the last source, in nanoseconds after the start.
     let loadNanoseconds: UInt64
+    /// Whether sessions hold more than variables of one journey.
+    var hasUserState: Bool { loopDepth > 0 || !feeders.isEmpty || plan.cookies || !plan.kept.isEmpty }
     private let arena: Arena
 
-    /// `targets` has the addresses of `plan.targets`, in the same order. The plan must be free of problems (``Plan/problems()``).
-    init(_ plan: Plan, targets: [ResolvedTarget]) {
+    /// - Parameters:
+    ///   - plan: Must be free of problems (``Plan/problems()``).
+    ///   - targets: The addresses of `plan.targets`, in the same order.
+    ///   - shared: What the set-up captured.
+    init(_ plan: Plan, targets: [ResolvedTarget], shared: [[UInt8]] = []) {
         self.plan = plan
         self.targets = targets
         let arena = Arena()
-        var builder = RequestBuilder(plan: plan, arena: arena)
+        var builder = RequestBuilder(plan: plan, arena: arena, shared: shared)
         var journeys: [CompiledJourney] = []
-        var steps: [StepInfo] = []
         var requestOfStep: [Plan.Request] = []
+        var depth = 0
         for journey in plan.journeys {
-            var compiled: [CompiledStep] = []
-            builder.beginJourney()
-            var index = 0
-            for step in journey.steps {
-                switch step {
-                case .think(let think): compiled.append(.think(CompiledThink(think)))
-                case .request(let request):
-                    compiled.append(.request(Int32(builder.add(request))))
-                    steps.append(
-                        StepInfo(
-                            journey: journey.name, index: index, label: request.label,
-                            target: plan.targets[request.target].name))
-                    requestOfStep.append(request)
-                    index += 1
-                }
-            }
+            var compiler = StepCompiler()
+            for step in journey.steps { compiler.add(step, &builder) }
+            requestOfStep += compiler.requests
+            depth = max(depth, compiler.depth)
             journeys.append(
                 CompiledJourney(
-                    steps: arena.store(compiled), userTable: Int32(journey.userTable ?? -1),
-                    counters: UInt64(max(1, builder.countersOfJourney))))
+                    steps: arena.store(compiler.steps), userTable: Int32(journey.userTable ?? -1),
+                    counters: max(1, compiler.counters),
+                    feeders: arena.store(plan.feeders(of: journey).map { Int32($0) }),
+                    firstRequest: Int32(requestOfStep.count - compiler.requests.count)))
         }
         self.journeys = arena.store(journeys)
         self.requests = arena.store(builder.requests)
-        self.steps = steps
+        steps = plan.stepInfos
         self.requestOfStep = requestOfStep
+        conditions = arena.store(builder.conditions)
         tables = plan.tables.map { CompiledTable($0, arena) }
+        feeders = plan.feeders.indices.map { CompiledFeeder(plan, $0) }
+        patterns = builder.patterns
+        checks = requestOfStep.enumerated().flatMap { step, request in
+            request.checks.map { CheckInfo(step: step, name: $0.name) }
+        }
+        loopDepth = depth
         let idle = plan.connections.idleTimeout?.nanoseconds ?? UInt64(Int64.max)
         timeouts = builder.timeouts + plan.targets.map { _ in idle }
         variableCount = builder.variableCount
@@ -82,36 +93,10 @@ struct CompiledJourney: BitwiseCopyable {
     var userTable: Int32
     /// How many numbers a session of this journey may draw from the counter, at least 1.
     var counters: UInt64
-}
-
-enum CompiledStep: BitwiseCopyable {
-    /// Index into `CompiledPlan.requests`, which is also the step of the record.
-    case request(Int32)
-    case think(CompiledThink)
-}
-
-enum CompiledThink: BitwiseCopyable {
-    case fixed(UInt64)
-    case uniform(UInt64, UInt64)
-    case exponential(Double)
-
-    init(_ think: Plan.Think) {
-        switch think {
-        case .fixed(let duration): self = .fixed(duration.nanoseconds)
-        case .uniform(let low, let high):
-            self = .uniform(min(low.nanoseconds, high.nanoseconds), max(low.nanoseconds, high.nanoseconds))
-        case .exponential(let mean): self = .exponential(Double(mean.nanoseconds))
-        }
-    }
-
-    /// Nanoseconds to wait.
-    func draw(_ random: inout SeededRandom) -> UInt64 {
-        switch self {
-        case .fixed(let nanoseconds): nanoseconds
-        case .uniform(let low, let high): low + random.below(high - low + 1)
-        case .exponential(let mean): UInt64(min(random.exponential() * mean, 1e18))
-        }
-    }
+    /// Feeders that it has rows of.
+    var feeders: UnsafeBufferPointer<Int32>
+    /// Index of its first request, under which an arrival without a row is recorded.
+    var firstRequest: Int32
 }
 
 struct CompiledRequest: BitwiseCopyable {
@@ -121,12 +106,15 @@ struct CompiledRequest: BitwiseCopyable {
     var literal: UnsafeRawBufferPointer
     var segments: UnsafeBufferPointer<CompiledSegment>
     var timeoutClass: Int32
-    /// Variable of `when`; −1 for none.
-    var whenVariable: Int32
     var statuses: UnsafeBufferPointer<Int16>
     var captures: UnsafeBufferPointer<CompiledCapture>
-    var capturesFromBody: Bool
-    var capturesFromHead: Bool
+    var checks: UnsafeBufferPointer<CompiledCheck>
+    /// Position of its first check in `CompiledPlan.checks`.
+    var firstCheck: Int32
+    /// A capture or a check wants the body.
+    var readsBody: Bool
+    /// A capture, a check or the cookie jar wants the head.
+    var readsHead: Bool
 
     func expects(_ status: Int16) -> Bool {
         statuses.isEmpty ? status < 400 : statuses.contains(status)
@@ -138,10 +126,35 @@ struct CompiledCapture: BitwiseCopyable {
         case json(UnsafeBufferPointer<JSONPathComponent>)
         /// Name in lower case.
         case header(UnsafeRawBufferPointer)
+        /// Index into `CompiledPlan.patterns`.
+        case pattern(Int32)
+        case status
+        case cookie(UnsafeRawBufferPointer)
     }
     var variable: Int32
     var source: Source
-    var required: Bool
+    var isRequired: Bool
+    /// What a missing value becomes; may be empty.
+    var standard: UnsafeRawBufferPointer
+}
+
+struct CompiledCheck: BitwiseCopyable {
+    enum Kind: BitwiseCopyable {
+        case status(UnsafeBufferPointer<Int16>)
+        /// Nanoseconds.
+        case faster(UInt64)
+        /// Name in lower case.
+        case header(UnsafeRawBufferPointer, Test)
+        case body(Test)
+        case json(UnsafeBufferPointer<JSONPathComponent>, Test)
+    }
+    enum Test: BitwiseCopyable {
+        case exists
+        case equals(UnsafeBufferPointer<CompiledSegment>)
+        case contains(UnsafeBufferPointer<CompiledSegment>)
+        case matches(Int32)
+    }
+    var kind: Kind
 }
 
 /// A part of a request. Values in holes are escaped for the place where the hole is.
@@ -150,10 +163,13 @@ enum CompiledSegment: BitwiseCopyable {
     case variable(Int32, Escaping)
     case user(column: Int32, Escaping)
     case random(table: Int32, column: Int32, Escaping)
+    case feeder(Int32, column: Int32, Escaping)
     case uuid
-    /// Position among the counter uses of the journey.
-    case counter(UInt64)
-    case now
+    case counter
+    case now(Plan.Template.TimeFormat, Escaping)
+    case base64(UnsafeBufferPointer<CompiledSegment>, Escaping)
+    /// The `cookie` header's line, when the session has cookies for a request to this target.
+    case cookies
     case randomInteger(low: Int, span: UInt64)
     case randomText(length: Int, Escaping)
     /// Ten places that get the length of the body, which begins at the `bodyStart` further on.
@@ -161,52 +177,27 @@ enum CompiledSegment: BitwiseCopyable {
     case bodyStart
 }
 
-/// The rows of a table, and how one is drawn.
-struct CompiledTable {
-    let columns: Int
-    let rows: Int
-    private let cells: UnsafeBufferPointer<UnsafeRawBufferPointer>
-    /// Alias table of the weights (Vose 1991): empty for a uniform draw.
-    private let threshold: UnsafeBufferPointer<Double>
-    private let alias: UnsafeBufferPointer<Int32>
-
-    init(_ table: Plan.Table, _ arena: Arena) {
-        columns = table.columns.count
-        rows = table.rows.count
-        cells = arena.store(table.rows.flatMap { row in row.map { arena.store(Array($0.utf8)) } })
-        switch table.draw {
-        case .uniform:
-            threshold = arena.store([])
-            alias = arena.store([])
-        case .zipf(let exponent):
-            let (thresholds, aliases) = Self.aliasTable((0..<table.rows.count).map { pow(Double($0 + 1), -exponent) })
-            threshold = arena.store(thresholds)
-            alias = arena.store(aliases)
+extension CompiledCapture {
+    var readsBody: Bool {
+        switch source {
+        case .json, .pattern: true
+        case .header, .status, .cookie: false
         }
     }
-
-    func cell(row: Int32, column: Int32) -> UnsafeRawBufferPointer { cells[Int(row) * columns + Int(column)] }
-
-    func draw(_ random: inout SeededRandom) -> Int32 {
-        let row = Int32(truncatingIfNeeded: random.below(UInt64(rows)))
-        if threshold.isEmpty { return row }
-        return random.unit() < threshold[Int(row)] ? row : alias[Int(row)]
-    }
-
-    private static func aliasTable(_ weights: [Double]) -> ([Double], [Int32]) {
-        let sum = weights.reduce(0, +)
-        var scaled = weights.map { $0 / sum * Double(weights.count) }
-        var alias = (0..<weights.count).map(Int32.init)
-        var small = scaled.indices.filter { scaled[$0] < 1 }
-        var large = scaled.indices.filter { scaled[$0] >= 1 }
-        while let low = small.popLast(), let high = large.last {
-            alias[low] = Int32(high)
-            scaled[high] -= 1 - scaled[low]
-            if scaled[high] < 1 {
-                large.removeLast()
-                small.append(high)
-            }
+    var readsHead: Bool {
+        switch source {
+        case .header, .cookie: true
+        case .json, .pattern, .status: false
         }
-        return (scaled, alias)
     }
+}
+
+extension CompiledCheck {
+    var readsBody: Bool {
+        switch kind {
+        case .body, .json: true
+        case .status, .faster, .header: false
+        }
+    }
+    var readsHead: Bool { if case .header = kind { true } else { false } }
 }

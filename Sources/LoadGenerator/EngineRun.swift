@@ -131,7 +131,8 @@ struct EngineRun: Sendable {
         let isExhausted = collector.reports.allSatisfy(\.isExhausted)
         let planned = isExhausted ? min(compiled.loadNanoseconds, lastEnd) : compiled.loadNanoseconds
         return LoadResult(
-            steps: compiled.steps, slices: slices, accounting: accounting,
+            steps: compiled.steps, checks: compiled.checks, slices: addChecks(of: collector.reports, to: slices),
+            accounting: accounting,
             generator: GeneratorHealth(
                 verdict: verdict.verdict, reasons: verdict.reasons, scheduleLag: collector.scheduleLag,
                 loopStalls: collector.stalls, workers: compiled.plan.workers,
@@ -142,16 +143,31 @@ struct EngineRun: Sendable {
             offeredRatePerSecond: offeredRate(warmup), wasStopped: wasStopped)
     }
 
+    /// Workers count checks by second, and tell at the end.
+    private func addChecks(of reports: [WorkerReport], to slices: [Slice]) -> [Slice] {
+        var slices = slices
+        for second in slices.indices {
+            for check in compiled.checks.indices {
+                let counts = reports.compactMap { report in
+                    report.checks.indices.contains(second) && !report.checks[second].isEmpty
+                        ? report.checks[second][check] : nil
+                }
+                let (passed, failed) = counts.reduce((UInt64(0), UInt64(0))) {
+                    ($0.0 + UInt64($1.passed), $0.1 + UInt64($1.failed))
+                }
+                if passed + failed > 0 {
+                    slices[second].checks.append(CheckTally(check: check, passed: passed, failed: failed))
+                }
+            }
+        }
+        return slices
+    }
+
     /// Failures in words, most frequent first.
     private func samples(_ failures: [FailureKey: UInt64]) -> [FailureSample] {
         var counts: [String: UInt64] = [:]
         for (key, count) in failures {
-            let request = compiled.requestOfStep[Int(key.step)]
-            let words = key.cause.words(request: request, connections: compiled.plan.connections)
-            let place = compiled.plan.targets[request.target].place
-            counts[
-                key.cause.isAboutConnection ? "\(place): \(words)" : "\(place) \(request.label): \(words)", default: 0] +=
-                count
+            counts[compiled.words(key), default: 0] += count
         }
         return counts.map { FailureSample(message: $0.key, count: $0.value) }
             .sorted { ($0.count, $1.message) > ($1.count, $0.message) }

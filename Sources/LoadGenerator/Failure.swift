@@ -3,6 +3,7 @@
 internal import COpenSSL
 internal import Glibc
 internal import Measurement
+internal import Patterns
 
 /// Why a request failed, as plain data: words are made once, at the end.
 struct FailureKey: Hashable, Sendable {
@@ -28,8 +29,12 @@ struct FailureKey: Hashable, Sendable {
         case otherProtocol
         case malformed(HTTP1Problem)
         case status(Int16)
-        case missingCapture
+        /// Position of the capture, or of the check, in the request.
+        case missingCapture(Int32)
+        case check(Int32)
         case tooManyInFlight
+        /// Position of the feeder in the plan.
+        case noRow(Int32)
     }
 
     var step: Int32
@@ -38,7 +43,8 @@ struct FailureKey: Hashable, Sendable {
 
 extension FailureKey.Cause {
     /// The cause in words, to stand after "post 127.0.0.1:4433: ".
-    func words(request: Plan.Request, connections: Plan.Connections) -> String {
+    func words(request: Plan.Request, plan: Plan) -> String {
+        let connections = plan.connections
         switch self {
         case .connect(let code): return "can't connect: \(errorText(code))"
         case .broken(let code): return "connection broken: \(errorText(code))"
@@ -65,8 +71,13 @@ extension FailureKey.Cause {
         case .otherProtocol: return "the server chose a protocol that is not HTTP/1 (ALPN)"
         case .malformed(let problem): return problem.words
         case .status(let status): return "status \(status)"
-        case .missingCapture: return "a value that the step must capture is missing in the answer"
+        case .missingCapture(let index):
+            let capture = request.captures[Int(index)]
+            return "nothing to capture for '\(capture.name)': \(capture.source.absenceWords)"
+        case .check(let index): return "the check '\(request.checks[Int(index)].name)' failed"
         case .tooManyInFlight: return "not started: too many requests in flight"
+        case .noRow(let feeder):
+            return "not started: the feeder '\(plan.feeders[Int(feeder)].name)' has no more rows"
         }
     }
 }
@@ -78,7 +89,27 @@ extension FailureKey.Cause {
         case .connect, .broken, .closedBeforeAnswer, .closedOnReuse, .lookup, .noConnection, .lookupTimeout,
             .connectTimeout, .handshakeTimeout, .certificate, .tls, .tlsClosed, .otherProtocol, .tooManyInFlight:
             true
-        case .closedInAnswer, .noAnswer, .slowAnswer, .malformed, .status, .missingCapture: false
+        case .closedInAnswer, .noAnswer, .slowAnswer, .malformed, .status, .missingCapture, .check, .noRow: false
+        }
+    }
+}
+
+extension Plan.Capture.Source {
+    /// That the answer does not have it, in words.
+    var absenceWords: String {
+        switch self {
+        case .json(let path):
+            let text = path.reduce(into: "$") { text, component in
+                switch component {
+                case .key(let key): text += ".\(key)"
+                case .index(let index): text += "[\(index)]"
+                }
+            }
+            return "the answer has no \(text)"
+        case .header(let name): return "the answer has no header '\(name)'"
+        case .pattern(let pattern): return "nothing in the answer matches /\(pattern.source)/"
+        case .status: return "the answer has no status"
+        case .cookie(let name): return "the answer sets no cookie '\(name)'"
         }
     }
 }

@@ -92,6 +92,18 @@ struct HTTP1Head {
 }
 
 extension HTTP1Head {
+    /// Calls `body` with the value of each header with this name, which is in lower case.
+    static func forEachValue(
+        of name: StaticString, in head: UnsafeRawBufferPointer, _ body: (UnsafeRawBufferPointer) -> Void
+    ) {
+        let name = UnsafeRawBufferPointer(start: name.utf8Start, count: name.utf8CodeUnitCount)
+        var rest = head
+        while let value = value(of: name, in: rest), let base = value.baseAddress, let start = rest.baseAddress {
+            body(value)
+            rest = UnsafeRawBufferPointer(rebasing: rest[(base + value.count - start)...])
+        }
+    }
+
     /// Value of the first header with this name, which is in lower case, in a head that was read before.
     static func value(of name: UnsafeRawBufferPointer, in head: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer? {
         guard let base = head.baseAddress?.assumingMemoryBound(to: UInt8.self) else { return nil }

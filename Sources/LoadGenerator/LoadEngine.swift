@@ -19,6 +19,7 @@ package struct LoadTick: Sendable {
 /// What was measured when a plan was played.
 package struct LoadResult: Sendable {
     package var steps: [StepInfo]
+    package var checks: [CheckInfo]
     package var slices: [Slice]
     package var accounting: Accounting
     package var generator: GeneratorHealth
@@ -41,7 +42,8 @@ package struct LoadResult: Sendable {
 ///
 /// Thread-safe. One engine plays its plan once.
 package final class LoadEngine: Sendable {
-    private let compiled: CompiledPlan
+    private let plan: Plan
+    private let targets: [ResolvedTarget]
     private let resolver: Resolver
     private let stopFlag: StopFlag
     private let hasRun = Atomic(false)
@@ -65,13 +67,14 @@ package final class LoadEngine: Sendable {
             if let tls = target.tls { _ = try TLSClient(tls, target: target) }
         }
         try FileDescriptors.ensure(for: plan)
-        compiled = CompiledPlan(plan, targets: targets)
+        self.plan = plan
+        self.targets = targets
         resolver = Resolver(plan.targets, lookup: lookup)
         stopFlag = try StopFlag()
     }
 
     /// The steps that the slices of a tick or a result refer to.
-    package var steps: [StepInfo] { compiled.steps }
+    package var steps: [StepInfo] { plan.stepInfos }
 
     /// Ends the load at once: nothing more arrives, what is in flight is aborted, and ``run(onStart:onTick:)`` returns what was measured.
     ///
@@ -79,6 +82,9 @@ package final class LoadEngine: Sendable {
     package func stop() { stopFlag.set() }
 
     /// Plays the plan and returns what was measured. Cancelling the task is ``stop()``.
+    ///
+    /// The set-up is played first: when it fails, there is no load. The tear-down is played last, also after a load that was stopped;
+    /// when it fails, that is one of the result's failures.
     ///
     /// - Parameters:
     ///   - wantsChanges: whether the ticks bring the earlier seconds again whose requests have ended meanwhile.
@@ -91,13 +97,11 @@ package final class LoadEngine: Sendable {
         onTick: @escaping @Sendable (LoadTick) -> Void = { _ in }
     ) async throws(LoadEngineError) -> LoadResult {
         precondition(!hasRun.exchange(true, ordering: .relaxed), "an engine plays its plan once")
-        let run = EngineRun(
-            compiled: compiled, resolver: resolver, stop: stopFlag, wantsChanges: wantsChanges, onStart: onStart,
-            onTick: onTick)
         let result = await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
                 do throws(LoadEngineError) {
-                    try EngineThread.start { continuation.resume(returning: run.play()) }.detach()
+                    try EngineThread.start { continuation.resume(returning: self.play(wantsChanges, onStart, onTick)) }
+                        .detach()
                 } catch {
                     continuation.resume(returning: .failure(error))
                 }
@@ -106,5 +110,42 @@ package final class LoadEngine: Sendable {
             stop()
         }
         return try result.get()
+    }
+
+    /// Set-up, load, tear-down. Blocks its thread.
+    private func play(
+        _ wantsChanges: Bool, _ onStart: @escaping @Sendable (UInt64) -> Void,
+        _ onTick: @escaping @Sendable (LoadTick) -> Void
+    ) -> Result<LoadResult, LoadEngineError> {
+        do throws(LoadEngineError) {
+            var shared: [[UInt8]] = []
+            if let setUp = plan.setUp {
+                let side = SideJourney(
+                    plan: plan, targets: targets, resolver: resolver, name: "set-up", shared: [], stop: stopFlag)
+                shared = try side.play(setUp, values: plan.sharedCount)
+            }
+            let compiled = CompiledPlan(plan, targets: targets, shared: shared)
+            let run = EngineRun(
+                compiled: compiled, resolver: resolver, stop: stopFlag, wantsChanges: wantsChanges, onStart: onStart,
+                onTick: onTick)
+            let played = run.play()
+            guard let tearDown = plan.tearDown else { return played }
+            // With a flag of its own: it tidies up after a load that was stopped, too.
+            let side = SideJourney(
+                plan: plan, targets: targets, resolver: resolver, name: "tear-down", shared: shared,
+                stop: try StopFlag())
+            do throws(LoadEngineError) {
+                _ = try side.play(tearDown, values: 0)
+                return played
+            } catch {
+                return played.map { result in
+                    var result = result
+                    result.failureSamples.append(FailureSample(message: error.message, count: 1))
+                    return result
+                }
+            }
+        } catch {
+            return .failure(error)
+        }
     }
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// Why a load can't be played at all. Found before it starts; nothing has been sent.
+/// Why a load can't be played at all. Found before it starts; nothing has been sent, but for a set-up that failed.
 package struct LoadEngineError: Error, CustomStringConvertible {
     package enum Code: Sendable {
         /// The plan contradicts itself or asks for the impossible.
@@ -11,6 +11,8 @@ package struct LoadEngineError: Error, CustomStringConvertible {
         case tls
         /// Too few file descriptors, or the kernel refuses something else that the engine needs.
         case resources
+        /// The set-up or the tear-down came to nothing.
+        case sideJourney
     }
 
     package let code: Code

@@ -5,8 +5,8 @@ extension Plan {
     package func problems() -> [String] {
         var problems: [String] = []
         if targets.isEmpty { problems.append("the plan has no target") }
-        let requests = journeys.reduce(0) { $0 + $1.steps.count }
-        if requests > 3_000 { problems.append("the journeys have \(requests) steps in all, more than 3000") }
+        let requests = journeys.reduce(0) { $0 + $1.requests.count }
+        if requests > 3_000 { problems.append("the journeys have \(requests) requests in all, more than 3000") }
         if sources.isEmpty { problems.append("the plan has no source of load") }
         if !(1...256).contains(workers) { problems.append("workers must be 1 to 256, not \(workers)") }
         if maxInFlight < 1 { problems.append("maxInFlight must be at least 1, not \(maxInFlight)") }
@@ -17,7 +17,15 @@ extension Plan {
         }
         for target in targets where target.host.isEmpty { problems.append("target \(target.name): the host is empty") }
         for table in tables { problems += table.problems() }
-        for journey in journeys { problems += self.problems(of: journey) }
+        for feeder in feeders {
+            if !tables.indices.contains(feeder.table) {
+                problems.append("feeder \(feeder.name): there is no table \(feeder.table)")
+            }
+        }
+        if !(0...Variable.indices.count).contains(kept.count) || !(0...Variable.indices.count).contains(sharedCount) {
+            problems.append("there can't be more than \(Variable.indices.count) variables")
+        }
+        for journey in journeys + [setUp, tearDown].compactMap({ $0 }) { problems += self.problems(of: journey) }
         for source in sources { problems += self.problems(of: source) }
         return problems
     }
@@ -97,8 +105,19 @@ extension Plan {
         if let table = journey.userTable, !tables.indices.contains(table) {
             problems.append("journey \(journey.name): there is no table \(table) for its users")
         }
-        let requests = journey.steps.compactMap { if case .request(let request) = $0 { request } else { nil } }
+        let requests = journey.requests
         if requests.isEmpty { problems.append("journey \(journey.name): it has no request") }
+        for template in journey.templates {
+            for segment in template.segments {
+                if let problem = self.problem(of: segment, in: journey) {
+                    problems.append("journey \(journey.name): \(problem)")
+                }
+            }
+        }
+        for variable in journey.variables where !Variable.indices.contains(variable.index) {
+            problems.append("journey \(journey.name): variable \(variable.index) is not in \(Variable.indices)")
+        }
+        for step in journey.steps { problems += self.problems(of: step, in: journey) }
         for request in requests {
             let place = "journey \(journey.name), \(request.label)"
             if !targets.indices.contains(request.target) {
@@ -116,16 +135,22 @@ extension Plan {
                 }
             }
             if request.path.literalBytes?.contains(0x20) == true { problems.append("\(place): the path has a space") }
-            let templates = [request.path] + request.headers.map(\.value) + (request.body.map { [$0] } ?? [])
-            for segment in templates.flatMap(\.segments) {
-                if let problem = self.problem(of: segment, in: journey) { problems.append("\(place): \(problem)") }
-            }
-            let variables = request.captures.map(\.variable) + (request.when.map { [$0] } ?? [])
-            for variable in variables where !Variable.indices.contains(variable.index) {
-                problems.append("\(place): variable \(variable.index) is not in \(Variable.indices)")
+            if request.checks.count > Request.maximumChecks {
+                problems.append("\(place): it has more than \(Request.maximumChecks) checks")
             }
         }
         return problems
+    }
+
+    private func problems(of step: Step, in journey: Journey) -> [String] {
+        switch step {
+        case .request, .think, .set: return []
+        case .group(_, let steps): return steps.flatMap { problems(of: $0, in: journey) }
+        case .loop(let loop):
+            let inner = loop.steps.flatMap { problems(of: $0, in: journey) }
+            return (1...1_000_000).contains(loop.rounds)
+                ? inner : inner + ["journey \(journey.name): a loop has 1 to 1000000 rounds, not \(loop.rounds)"]
+        }
     }
 
     private func problem(of segment: Template.Segment, in journey: Journey) -> String? {
@@ -142,6 +167,16 @@ extension Plan {
             return exists ? nil : "there is no column \(column) of table \(table)"
         case .randomText(let length):
             return (0...1_000_000).contains(length) ? nil : "a random text of \(length) characters is not possible"
+        case .feeder(let feeder, let column):
+            guard feeders.indices.contains(feeder), tables.indices.contains(feeders[feeder].table) else {
+                return "there is no feeder \(feeder)"
+            }
+            return tables[feeders[feeder].table].columns.indices.contains(column)
+                ? nil : "the feeder \(feeders[feeder].name) has no column \(column)"
+        case .shared(let index):
+            return (0..<sharedCount).contains(index) ? nil : "the set-up has no value \(index)"
+        case .base64(let inner):
+            return inner.lazy.compactMap { self.problem(of: $0, in: journey) }.first
         case .literal, .uuid, .counter, .now, .randomInteger:
             return nil
         }

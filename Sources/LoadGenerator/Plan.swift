@@ -11,6 +11,18 @@ package struct Plan: Sendable {
     package var sources: [Source]
     /// Data that templates read, for example the users of the population with their tokens.
     package var tables: [Table] = []
+    /// How sessions get rows of tables that are dealt out rather than drawn at each use.
+    package var feeders: [Feeder] = []
+    /// First values of the variables that a user keeps from one journey to the next. They have the lowest numbers in every journey:
+    /// variable i begins as `kept[i]`.
+    package var kept: [[UInt8]] = []
+    /// Played once before the load, by one session; the values of its first `sharedCount` variables are `.shared` to all journeys.
+    package var setUp: Journey?
+    package var sharedCount = 0
+    /// Played once after the load, also after one that was stopped.
+    package var tearDown: Journey?
+    /// Every user has a cookie jar of its own.
+    package var cookies = false
     package var connections = Connections()
     /// Number of engine threads.
     package var workers = 1
@@ -72,6 +84,41 @@ extension Plan {
             ?? sources.map(\.startOffset).min() ?? .zero
     }
 
+    /// A table whose rows are given to sessions by a rule.
+    ///
+    /// Which row a session gets follows from the seed and from the session's number, not from timing: rows are dealt like cards,
+    /// first to the sources that use the feeder, in a closed source to its users, and then in the order of the sessions.
+    package struct Feeder: Sendable {
+        package enum Order: Sendable {
+            /// In the table's order, each row once.
+            case queue
+            /// In a random order, each row once.
+            case shuffle
+            /// Any row at each use.
+            case random
+            /// In the table's order, again and again.
+            case circular
+        }
+        package enum Scope: Sendable {
+            /// A row for each journey.
+            case iteration
+            /// A row for each user of a closed source, kept over journeys; in an open source every session is a user.
+            case user
+        }
+        package var name: String
+        /// Index into `Plan.tables`.
+        package var table: Int
+        package var order: Order
+        package var scope: Scope
+
+        package init(name: String, table: Int, order: Order, scope: Scope = .iteration) {
+            self.name = name
+            self.table = table
+            self.order = order
+            self.scope = scope
+        }
+    }
+
     /// A source of arrivals: each starts one journey.
     package struct Source: Sendable {
         package var name: String
@@ -111,112 +158,6 @@ extension Plan {
             self.rate = rate
             self.duration = duration
             self.journeys = journeys
-        }
-    }
-
-    package struct Journey: Sendable {
-        package var name: String
-        /// Index into `Plan.tables` of the table in which a session's user is a row, drawn when the session starts.
-        package var userTable: Int?
-        package var steps: [Step]
-
-        package init(name: String, userTable: Int? = nil, steps: [Step]) {
-            self.name = name
-            self.userTable = userTable
-            self.steps = steps
-        }
-    }
-
-    package enum Step: Sendable {
-        case request(Request)
-        case think(Think)
-    }
-
-    package enum Think: Sendable {
-        case fixed(Duration)
-        case uniform(Duration, Duration)
-        case exponential(mean: Duration)
-    }
-
-    package struct Request: Sendable {
-        /// For the report: "GET /v1/timelines/home".
-        package var label: String
-        /// Index into `Plan.targets`.
-        package var target: Int
-        package var method: String
-        /// Path and query.
-        package var path: Template
-        package var headers: [(name: String, value: Template)] = []
-        package var body: Template?
-        package var expect = Expectation()
-        package var captures: [Capture] = []
-        /// The request is skipped (not scheduled) unless this variable has a value that is not empty.
-        package var when: Variable?
-        /// From sent to the last byte.
-        package var timeout: Duration = .seconds(10)
-
-        package init(label: String, target: Int, method: String, path: Template) {
-            self.label = label
-            self.target = target
-            self.method = method
-            self.path = path
-        }
-    }
-
-    /// A variable of a session, numbered within its journey; captures write it, templates and `when` read it.
-    package struct Variable: Sendable, Hashable {
-        package var index: Int
-        package init(index: Int) { self.index = index }
-    }
-
-    /// Text with holes.
-    package struct Template: Sendable {
-        package enum Segment: Sendable {
-            case literal([UInt8])
-            case variable(Variable)
-            /// Column of the session's user.
-            case user(column: Int)
-            /// Column of a row drawn anew from a table at each use.
-            case random(table: Int, column: Int)
-            case uuid
-            /// Counts from 0 over all workers' sessions of this journey.
-            case counter
-            /// Unix time in milliseconds.
-            case now
-            case randomInteger(ClosedRange<Int>)
-            /// Lower-case words, about this number of characters, safe in JSON and URLs when percent-encoded.
-            case randomText(length: Int)
-        }
-        package var segments: [Segment]
-
-        package init(_ segments: [Segment]) { self.segments = segments }
-        package static func literal(_ text: String) -> Self { Self([.literal(Array(text.utf8))]) }
-    }
-
-    package struct Expectation: Sendable {
-        /// Statuses that are right; empty means any below 400.
-        package var statuses: [Int] = []
-        package init() {}
-    }
-
-    package struct Capture: Sendable {
-        package enum Source: Sendable {
-            /// Components of a JSON path, for example `$.items[0].id`.
-            case json([JSONComponent])
-            case header(String)
-        }
-        package enum JSONComponent: Sendable, Equatable {
-            case key(String)
-            case index(Int)
-        }
-        package var variable: Variable
-        package var source: Source
-        /// A missing value fails the request's check; otherwise it leaves the variable empty.
-        package var required = false
-
-        package init(variable: Variable, source: Source) {
-            self.variable = variable
-            self.source = source
         }
     }
 }

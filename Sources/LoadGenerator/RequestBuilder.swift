@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import Patterns
+
 /// How a value is made safe for the place it is put in.
 enum Escaping: UInt8, BitwiseCopyable {
     case none
@@ -19,8 +21,14 @@ struct RequestBuilder {
     private let arena: Arena
     private(set) var requests: [CompiledRequest] = []
     private(set) var timeouts: [UInt64]
-    private(set) var variableCount = 0
-    private(set) var countersOfJourney = 0
+    private(set) var variableCount: Int
+    private(set) var conditions: [CompiledCondition] = []
+    private(set) var patterns: [Pattern] = []
+    private var checkCount: Int32 = 0
+    /// Uses of the counter so far.
+    var counters = 0
+    /// What the set-up captured.
+    private let shared: [[UInt8]]
 
     /// Segments with neighbouring literals joined.
     private struct Pieces {
@@ -41,41 +49,67 @@ struct RequestBuilder {
         mutating func append(_ hole: CompiledSegment) { pieces.append(.hole(hole)) }
     }
 
-    init(plan: Plan, arena: Arena) {
+    init(plan: Plan, arena: Arena, shared: [[UInt8]]) {
         self.plan = plan
         self.arena = arena
+        self.shared = shared
+        variableCount = plan.kept.count
         timeouts = [plan.connections.connectTimeout.nanoseconds]
     }
 
-    mutating func beginJourney() { countersOfJourney = 0 }
+    mutating func use(_ variable: Plan.Variable) { variableCount = max(variableCount, variable.index + 1) }
+
+    /// Compiles a condition and returns its index.
+    mutating func add(_ condition: Plan.Condition) -> Int32 {
+        conditions.append(
+            CompiledCondition(
+                left: segments(of: condition.left), comparison: condition.comparison,
+                right: segments(of: condition.right),
+                isNegated: condition.isNegated))
+        return Int32(conditions.count - 1)
+    }
+
+    /// A template whose values are taken as they are.
+    mutating func segments(of template: Plan.Template) -> UnsafeBufferPointer<CompiledSegment> {
+        var pieces = Pieces()
+        append(template.segments, escaping: .none, to: &pieces)
+        return store(pieces.pieces)
+    }
+
+    private func store(_ pieces: [Pieces.Piece]) -> UnsafeBufferPointer<CompiledSegment> {
+        arena.store(
+            pieces.map { piece in
+                switch piece {
+                case .bytes(let bytes): .literal(arena.store(bytes))
+                case .hole(let hole): hole
+                }
+            })
+    }
 
     /// Compiles a request and returns its index.
     mutating func add(_ request: Plan.Request) -> Int {
         let pieces = layout(request)
         var literal = UnsafeRawBufferPointer(start: nil, count: 0)
-        var segments: [CompiledSegment] = []
+        var segments = arena.store([] as [CompiledSegment])
         if pieces.count == 1, case .bytes(let bytes) = pieces[0] {
             literal = arena.store(bytes)
         } else {
-            segments = pieces.map { piece in
-                switch piece {
-                case .bytes(let bytes): .literal(arena.store(bytes))
-                case .hole(let hole): hole
-                }
-            }
+            segments = store(pieces)
         }
         var captures: [CompiledCapture] = []
         for capture in request.captures { captures.append(compile(capture)) }
-        if let when = request.when { variableCount = max(variableCount, when.index + 1) }
+        var checks: [CompiledCheck] = []
+        for check in request.checks { checks.append(compile(check)) }
+        defer { checkCount += Int32(checks.count) }
         requests.append(
             CompiledRequest(
                 target: Int32(request.target), expectsNoBody: request.method == "HEAD", literal: literal,
-                segments: arena.store(segments), timeoutClass: timeoutClass(request.timeout),
-                whenVariable: Int32(request.when?.index ?? -1),
+                segments: segments, timeoutClass: timeoutClass(request.timeout),
                 statuses: arena.store(request.expect.statuses.map { Int16(clamping: $0) }),
-                captures: arena.store(captures),
-                capturesFromBody: captures.contains { if case .json = $0.source { true } else { false } },
-                capturesFromHead: captures.contains { if case .header = $0.source { true } else { false } }))
+                captures: arena.store(captures), checks: arena.store(checks), firstCheck: checkCount,
+                readsBody: captures.contains(where: \.readsBody) || checks.contains(where: \.readsBody),
+                readsHead: plan.cookies || captures.contains(where: \.readsHead) || checks.contains(where: \.readsHead))
+        )
         return requests.count - 1
     }
 
@@ -99,6 +133,7 @@ struct RequestBuilder {
         if plan.connections.strategy == .perRequest, !names.contains("connection") {
             pieces.append("connection: close\r\n")
         }
+        if plan.cookies, !names.contains("cookie") { pieces.append(.cookies) }
         guard let body = request.body else {
             if ["POST", "PUT", "PATCH"].contains(request.method) { pieces.append("content-length: 0\r\n") }
             pieces.append("\r\n")
@@ -118,20 +153,32 @@ struct RequestBuilder {
     }
 
     private mutating func append(_ template: Plan.Template, escaping: Escaping, to pieces: inout Pieces) {
-        for segment in template.segments {
+        append(template.segments, escaping: escaping, to: &pieces)
+    }
+
+    private mutating func append(_ segments: [Plan.Template.Segment], escaping: Escaping, to pieces: inout Pieces) {
+        for segment in segments {
             switch segment {
             case .literal(let bytes): pieces.append(bytes)
             case .variable(let variable):
-                variableCount = max(variableCount, variable.index + 1)
+                use(variable)
                 pieces.append(.variable(Int32(variable.index), escaping))
             case .user(let column): pieces.append(.user(column: Int32(column), escaping))
             case .random(let table, let column):
                 pieces.append(.random(table: Int32(table), column: Int32(column), escaping))
+            case .feeder(let feeder, let column):
+                pieces.append(.feeder(Int32(feeder), column: Int32(column), escaping))
+            case .shared(let index):
+                var value = RawBytes()
+                shared[index].withUnsafeBytes { value.append($0, escaping) }
+                pieces.append(Array(value.bytes))
+                value.free()
             case .uuid: pieces.append(.uuid)
             case .counter:
-                pieces.append(.counter(UInt64(countersOfJourney)))
-                countersOfJourney += 1
-            case .now: pieces.append(.now)
+                pieces.append(.counter)
+                counters += 1
+            case .now(let format): pieces.append(.now(format, escaping))
+            case .base64(let inner): pieces.append(.base64(self.segments(of: Plan.Template(inner)), escaping))
             case .randomInteger(let range):
                 let span = UInt64(bitPattern: Int64(range.upperBound &- range.lowerBound))
                 pieces.append(.randomInteger(low: range.lowerBound, span: span))
@@ -154,21 +201,57 @@ struct RequestBuilder {
     }
 
     private mutating func compile(_ capture: Plan.Capture) -> CompiledCapture {
-        variableCount = max(variableCount, capture.variable.index + 1)
+        use(capture.variable)
         let source: CompiledCapture.Source =
             switch capture.source {
-            case .json(let path):
-                .json(
-                    arena.store(
-                        path.map { component in
-                            switch component {
-                            case .key(let key): .key(arena.store(Array(key.utf8)))
-                            case .index(let index): .index(index)
-                            }
-                        }))
+            case .json(let path): .json(store(path))
             case .header(let name): .header(arena.store(Array(name.lowercased().utf8)))
+            case .pattern(let pattern): .pattern(add(pattern))
+            case .status: .status
+            case .cookie(let name): .cookie(arena.store(Array(name.utf8)))
             }
-        return CompiledCapture(variable: Int32(capture.variable.index), source: source, required: capture.required)
+        var standard: [UInt8] = []
+        if case .becomes(let value) = capture.absence { standard = value }
+        return CompiledCapture(
+            variable: Int32(capture.variable.index), source: source, isRequired: capture.absence == .fails,
+            standard: arena.store(standard))
+    }
+
+    private mutating func compile(_ check: Plan.Check) -> CompiledCheck {
+        switch check.kind {
+        case .status(let statuses):
+            CompiledCheck(kind: .status(arena.store(statuses.map { Int16(clamping: $0) })))
+        case .faster(let limit): CompiledCheck(kind: .faster(limit.nanoseconds))
+        case .text(.header(let name), let test):
+            CompiledCheck(kind: .header(arena.store(Array(name.lowercased().utf8)), compile(test)))
+        case .text(.body, let test): CompiledCheck(kind: .body(compile(test)))
+        case .text(.json(let path), let test): CompiledCheck(kind: .json(store(path), compile(test)))
+        }
+    }
+
+    private mutating func compile(_ test: Plan.Check.Test) -> CompiledCheck.Test {
+        switch test {
+        case .exists: .exists
+        case .equals(let template): .equals(segments(of: template))
+        case .contains(let template): .contains(segments(of: template))
+        case .matches(let pattern): .matches(add(pattern))
+        }
+    }
+
+    private mutating func add(_ pattern: Pattern) -> Int32 {
+        if let known = patterns.firstIndex(of: pattern) { return Int32(known) }
+        patterns.append(pattern)
+        return Int32(patterns.count - 1)
+    }
+
+    private func store(_ path: [Plan.JSONComponent]) -> UnsafeBufferPointer<JSONPathComponent> {
+        arena.store(
+            path.map { component in
+                switch component {
+                case .key(let key): .key(arena.store(Array(key.utf8)))
+                case .index(let index): .index(index)
+                }
+            })
     }
 
     private mutating func timeoutClass(_ timeout: Duration) -> Int32 {

@@ -134,10 +134,18 @@ struct WorkerCounters: Sendable {
     var tlsResumed: UInt64 = 0
 }
 
+/// How often a check was passed and failed.
+struct CheckCount: Sendable {
+    var passed: UInt32 = 0
+    var failed: UInt32 = 0
+}
+
 /// What a worker knows in the end.
 struct WorkerReport: Sendable {
     var failures: [FailureKey: UInt64]
     var addresses: [AddressUse]
+    /// By the second in which requests were intended, and by check.
+    var checks: [[CheckCount]]
     var endedAt: UInt64
     /// All its sources had a limit of journeys, and used it up.
     var isExhausted: Bool

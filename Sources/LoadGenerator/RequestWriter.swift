@@ -5,8 +5,11 @@ internal import Glibc
 
 extension RawBytes {
     /// Appends a request's bytes, drawing what is random from the session. Allocates only to grow beyond the largest request so far.
+    ///
+    /// `jar` has the session's cookies; nil for a plan without.
     mutating func write(
-        _ segments: UnsafeBufferPointer<CompiledSegment>, session: UnsafeMutablePointer<Session>, plan: CompiledPlan
+        _ segments: UnsafeBufferPointer<CompiledSegment>, session: UnsafeMutablePointer<Session>, plan: CompiledPlan,
+        jar: CookieJar? = nil, target: Int32 = 0
     ) {
         var lengthAt = -1
         var bodyAt = -1
@@ -21,14 +24,23 @@ extension RawBytes {
                 let table = plan.tables[Int(number)]
                 append(table.cell(row: table.draw(&session.pointee.random), column: column), escaping)
             case .uuid: appendUUID(&session.pointee.random)
-            case .counter(let use):
-                append(
-                    decimal: session.pointee.uniqueNumber &* plan.journeys[Int(session.pointee.journey)].counters &+ use
-                )
-            case .now:
-                var time = timespec()
-                clock_gettime(CLOCK_REALTIME, &time)
-                append(decimal: UInt64(time.tv_sec) * 1000 + UInt64(time.tv_nsec / 1_000_000))
+            case .feeder(let number, let column, let escaping):
+                let row = session.pointee.rows?[Int(number)] ?? -1
+                if row >= 0 {
+                    append(plan.tables[Int(plan.feeders[Int(number)].table)].cell(row: row, column: column), escaping)
+                }
+            case .counter:
+                let numbers = plan.journeys[Int(session.pointee.journey)].counters
+                append(decimal: session.pointee.uniqueNumber &* numbers &+ session.pointee.drawnCounters)
+                session.pointee.drawnCounters &+= 1
+            case .now(let format, let escaping): appendNow(format, escaping)
+            case .base64(let inner, let escaping):
+                var text = RawBytes()
+                text.write(inner, session: session, plan: plan)
+                appendBase64(text.bytes, escaping)
+                text.free()
+            case .cookies:
+                jar?.write(to: &self, target: plan.targets[Int(target)])
             case .randomInteger(let low, let span):
                 let drawn = span == .max ? session.pointee.random.next() : session.pointee.random.below(span + 1)
                 append(signed: low &+ Int(bitPattern: UInt(drawn)))

@@ -33,6 +33,10 @@ struct Session: BitwiseCopyable {
     var due: UInt64 = 0
     /// Whether a request of this journey was scheduled.
     var hasRequested = false
+    /// Feeder that had no row left for this journey: its first request is not started; −1 for none.
+    var emptyFeeder: Int32 = -1
+    /// Numbers of the counter that this journey has used.
+    var drawnCounters: UInt64 = 0
 
     // The request under way.
     var request: Int32 = 0
@@ -42,10 +46,20 @@ struct Session: BitwiseCopyable {
     /// When its last byte was taken; the same as `sent` when that was at once, 0 while bytes are left.
     var sentAll: UInt64 = 0
     var firstByte: UInt64 = 0
+    /// Checks that the head has passed, a bit for each.
+    var passedChecks: UInt32 = 0
 
     /// One slot a variable, allocated once by the worker; nil when the plan has no variables.
     var variables: UnsafeMutablePointer<VariableSlot>?
     private var values = RawBytes()
+    /// Takes turns with `values` when what is still needed moves.
+    private var spare = RawBytes()
+    /// Bytes of `values` that no variable has any more.
+    private var garbage = 0
+    /// Rounds of the loops under way, by depth; nil when the plan has no loops.
+    var rounds: UnsafeMutablePointer<UInt32>?
+    /// Row of each feeder, −1 for none; nil when the plan has no feeders.
+    var rows: UnsafeMutablePointer<Int32>?
     /// Connection of this session to each target, with the per-user strategy; nil otherwise.
     var ownConnections: UnsafeMutablePointer<Int32>?
 
@@ -57,26 +71,55 @@ struct Session: BitwiseCopyable {
         return UnsafeRawBufferPointer(rebasing: values.bytes[Int(slot.offset)..<Int(slot.offset + slot.length)])
     }
 
-    /// Gives a variable the bytes that `write` appends; nothing when it returns false.
-    mutating func setValue(of index: Int32, _ write: (inout RawBytes) -> Bool) {
+    /// Gives a variable the bytes that `write` appends; nothing when it returns false. `count` is the number of variables.
+    mutating func setValue(of index: Int32, count: Int, _ write: (inout RawBytes) -> Bool) {
         guard let variables else { return }
         let start = values.count
         if !write(&values) { values.truncate(to: start) }
+        garbage += Int(variables[Int(index)].length)
         variables[Int(index)] = VariableSlot(
             offset: Int32(clamping: start), length: Int32(clamping: values.count - start))
+        // Loops write a variable again and again.
+        if garbage > 4_096, garbage > values.count / 2 { keepValues(of: count) }
     }
 
-    mutating func clearValues(_ count: Int) {
-        values.removeAll()
-        variables?.update(repeating: VariableSlot(), count: count)
+    /// Forgets the values of all variables but the first ones.
+    mutating func clearValues(_ count: Int, keeping kept: Int) {
+        guard let variables else { return }
+        if kept == 0 {
+            values.removeAll()
+            garbage = 0
+            variables.update(repeating: VariableSlot(), count: count)
+            return
+        }
+        (variables + kept).update(repeating: VariableSlot(), count: count - kept)
+        keepValues(of: kept)
+    }
+
+    /// Moves the values of the first variables together, and forgets all other bytes.
+    private mutating func keepValues(of count: Int) {
+        guard let variables else { return }
+        spare.removeAll()
+        for index in 0..<count {
+            let value = value(of: Int32(index))
+            variables[index].offset = Int32(clamping: spare.count)
+            spare.append(value)
+        }
+        swap(&values, &spare)
+        garbage = 0
     }
 
     /// Gives its memory back, when the worker ends.
     mutating func free() {
         values.free()
+        spare.free()
         variables?.deallocate()
         ownConnections?.deallocate()
+        rounds?.deallocate()
+        rows?.deallocate()
         variables = nil
         ownConnections = nil
+        rounds = nil
+        rows = nil
     }
 }

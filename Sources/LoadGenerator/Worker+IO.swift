@@ -172,14 +172,16 @@ extension Worker {
         var parser = connection.pointee.parser
         let hadHead = parser.state != .head
         let result = parser.parse(bytes) { part in
-            if compiled.capturesFromBody {
+            if compiled.readsBody {
                 keep(piece, of: connection)
                 piece = part
             }
         }
         connection.pointee.parser = parser
-        if compiled.capturesFromHead, !hadHead, parser.headEnd > parser.headStart {
-            captureHead(compiled, session, UnsafeRawBufferPointer(rebasing: bytes[parser.headStart..<parser.headEnd]))
+        if compiled.readsHead, !hadHead, parser.headEnd > parser.headStart {
+            readHead(
+                compiled, connection.pointee.session,
+                UnsafeRawBufferPointer(rebasing: bytes[parser.headStart..<parser.headEnd]))
         }
         switch result {
         case .needMore(let consumed):

@@ -3,9 +3,6 @@
 internal import Glibc
 
 extension Worker {
-    /// Bodies beyond this are not searched for captures.
-    static let maximumSearchedBody = 4 << 20
-
     /// A session's request is due: it is scheduled from here on, and ends in exactly one record.
     func startRequest(_ id: Int32, _ index: Int32) {
         let session = sessions[id]
@@ -15,8 +12,9 @@ extension Worker {
         session.pointee.sentAll = 0
         session.pointee.firstByte = 0
         session.pointee.pickedUp = 0
+        session.pointee.passedChecks = 0
         counters.scheduled += 1
-        if isAborting || counters.inFlight >= maxInFlight {
+        if isAborting || counters.inFlight >= maxInFlight || session.pointee.emptyFeeder >= 0 {
             refuse(id)
             return
         }
@@ -51,7 +49,11 @@ extension Worker {
                 end: isAborting ? Clock.now() : 0,
                 step: session.pointee.request, outcome: .neverStarted, part: .wait))
         session.pointee.state = .thinking
-        if !isAborting { failures[FailureKey(step: session.pointee.request, cause: .tooManyInFlight), default: 0] += 1 }
+        if !isAborting {
+            let feeder = session.pointee.emptyFeeder
+            let cause = feeder >= 0 ? FailureKey.Cause.noRow(feeder) : .tooManyInFlight
+            failures[FailureKey(step: session.pointee.request, cause: cause), default: 0] += 1
+        }
         deferred.append(id)
     }
 
@@ -66,7 +68,8 @@ extension Worker {
         var bytes = compiled.literal
         if bytes.isEmpty {
             request.removeAll()
-            request.write(compiled.segments, session: session, plan: plan)
+            let jar = jars.isEmpty ? nil : jars[Int(connection.pointee.session)]
+            request.write(compiled.segments, session: session, plan: plan, jar: jar, target: compiled.target)
             bytes = request.bytes
         }
         let now = Clock.now()
@@ -89,9 +92,13 @@ extension Worker {
         if !compiled.expects(status) {
             outcome = status == 429 || status == 503 ? .rejected : .errorStatus
             failures[FailureKey(step: index, cause: .status(status)), default: 0] += 1
-        } else if !compiled.captures.isEmpty, !captureBody(compiled, session, body) {
+        } else if !compiled.captures.isEmpty, let cause = capture(compiled, session, status, body) {
             outcome = .checkFailed
-            failures[FailureKey(step: index, cause: .missingCapture), default: 0] += 1
+            failures[FailureKey(step: index, cause: cause), default: 0] += 1
+        }
+        if !compiled.checks.isEmpty, let cause = check(compiled, session, status, body, now), outcome == .ok {
+            outcome = .checkFailed
+            failures[FailureKey(step: index, cause: cause), default: 0] += 1
         }
         endRequest(session, connection, outcome, .receive, now)
         deadlines.remove(number)
@@ -131,6 +138,7 @@ extension Worker {
         if id >= 0 {
             let session = sessions[id]
             failures[FailureKey(step: session.pointee.request, cause: cause), default: 0] += 1
+            failChecks(plan.requests[Int(session.pointee.request)], session)
             endRequest(session, connection, outcome, part(session, connection), now)
             session.pointee.connection = -1
             deferred.append(id)
@@ -248,44 +256,5 @@ extension Worker {
         guard othersGoOn else { return }
         isAborting = false
         for target in pools.indices { openForWaiting(target) }
-    }
-
-    // MARK: Captures
-
-    /// Fills the variables that have values in the head. Called when the head was read, because its bytes don't stay.
-    func captureHead(
-        _ compiled: CompiledRequest, _ session: UnsafeMutablePointer<Session>, _ head: UnsafeRawBufferPointer
-    ) {
-        for capture in compiled.captures {
-            guard case .header(let name) = capture.source else { continue }
-            session.pointee.setValue(of: capture.variable) { output in
-                guard let value = HTTP1Head.value(of: name, in: head) else { return false }
-                output.append(value)
-                return true
-            }
-        }
-    }
-
-    /// Fills the variables that have values in the body; false when a required variable, of head or body, has none.
-    private func captureBody(
-        _ compiled: CompiledRequest, _ session: UnsafeMutablePointer<Session>, _ body: UnsafeRawBufferPointer
-    ) -> Bool {
-        var isComplete = true
-        for capture in compiled.captures {
-            if case .json(let path) = capture.source {
-                session.pointee.setValue(of: capture.variable) { output in
-                    switch JSONScanner.find(path, in: body) {
-                    case .string(let range):
-                        return JSONString.decode(UnsafeRawBufferPointer(rebasing: body[range]), into: &output)
-                    case .raw(let range):
-                        output.append(UnsafeRawBufferPointer(rebasing: body[range]))
-                        return true
-                    case .null, nil: return false
-                    }
-                }
-            }
-            if capture.required, session.pointee.value(of: capture.variable).isEmpty { isComplete = false }
-        }
-        return isComplete
     }
 }

@@ -18,14 +18,20 @@ struct SourceState {
     private let isLimited: Bool
     /// Index into `journeys`, and the share of all weights up to and including it, scaled to 2^64.
     private let weights: [(journey: Int32, upTo: UInt64)]
+    private var rows: RowCounter
+    /// This worker's users, and how many of them have gone because a feeder had no row for them.
+    private let userCount: Int
+    private var usersWithoutRow = 0
 
     private struct User {
         var isRunning = false
+        var isWithoutRow = false
         /// Journeys begun. They go on counting when the user comes back later, so that no journey's data is repeated.
         var journeys: UInt64 = 0
     }
 
-    init(plan: Plan, index: Int, worker: Int) {
+    init(plan compiled: CompiledPlan, index: Int, worker: Int) {
+        let plan = compiled.plan
         let source = plan.sources[index]
         let total = source.journeys.reduce(0) { $0 + $1.weight }
         var sum = 0.0
@@ -40,9 +46,11 @@ struct SourceState {
         users = UserSchedule(source: source, worker: worker, of: plan.workers)
         workers = UInt64(plan.workers)
         played = Array(repeating: User(), count: Int(users.userCount / workers) + 1)
+        userCount = (Int(users.userCount) + plan.workers - 1 - worker) / plan.workers
+        rows = RowCounter(compiled, source: index, users: played.count)
         isLimited = source.iterations != nil
-        let userCount = users.userCount
-        iterationsLeft = source.iterations.map { Self.share(of: $0, userCount, worker, plan.workers) } ?? .max
+        let allUsers = users.userCount
+        iterationsLeft = source.iterations.map { Self.share(of: $0, allUsers, worker, plan.workers) } ?? .max
     }
 
     /// When the next arrival or user is due after the start of the load; nil when there is none.
@@ -57,8 +65,18 @@ struct SourceState {
         return iterations / users * mine(users) + mine(iterations % users)
     }
 
-    /// Whether its limit of journeys is used up.
-    var isExhausted: Bool { isLimited && iterationsLeft == 0 }
+    /// Whether no journey can begin any more, long before its end as it may be.
+    var isExhausted: Bool {
+        isLimited && iterationsLeft == 0 || isClosed && usersWithoutRow > 0 && usersWithoutRow == userCount
+    }
+
+    /// A closed user goes for good.
+    mutating func leaveWithoutRow(_ number: UInt64) {
+        let position = Int(number % users.userCount / workers)
+        played[position].isRunning = false
+        played[position].isWithoutRow = true
+        usersWithoutRow += 1
+    }
 
     /// Takes the next arrival; nil when nobody arrives after all: a user who comes back in a journey from before just goes on.
     mutating func takeArrival() -> ArrivalSchedule.Arrival? {
@@ -66,9 +84,9 @@ struct SourceState {
             defer { nextArrival = schedule.nextArrival() }
             return nextArrival
         }
-        guard let start = users.takeStart(), !played[Int(start.user / workers)].isRunning, takeIteration() else {
-            return nil
-        }
+        guard let start = users.takeStart() else { return nil }
+        let user = played[Int(start.user / workers)]
+        guard !user.isRunning, !user.isWithoutRow, takeIteration() else { return nil }
         played[Int(start.user / workers)].isRunning = true
         return .init(number: journeyNumber(of: start.user), nanoseconds: start.nanoseconds)
     }
@@ -94,8 +112,18 @@ struct SourceState {
         return true
     }
 
+    /// Gives a session its rows; nil, or the feeder that has none left. The session has its journey and its number.
+    mutating func takeRows(_ session: UnsafeMutablePointer<Session>, _ plan: CompiledPlan) -> Int32? {
+        let weights = weights
+        return rows.take(session, plan, users: users.userCount) { Self.drawJourney(weights, &$0) }
+    }
+
     /// A journey, by the weights.
-    func drawJourney(_ random: inout SeededRandom) -> Int32 {
+    func drawJourney(_ random: inout SeededRandom) -> Int32 { Self.drawJourney(weights, &random) }
+
+    private static func drawJourney(
+        _ weights: [(journey: Int32, upTo: UInt64)], _ random: inout SeededRandom
+    ) -> Int32 {
         if weights.count == 1 { return weights[0].journey }
         let drawn = random.next()
         for entry in weights where drawn <= entry.upTo { return entry.journey }
@@ -107,6 +135,9 @@ extension Worker {
     /// A closed user waits this long after a journey that failed or did nothing, so that a dead server does not turn the loop into
     /// a storm of failures. Part of its think time, not of any response time.
     private static let pauseAfterFailure: UInt64 = 10_000_000
+    /// A session that takes this many steps without waiting for anything, in loops whose requests are all left out, makes way for
+    /// the others.
+    private static let mostStepsAtOnce = 10_000
 
     /// Starts every arrival that is due. All of them: being late is recorded, never made up for by leaving some out.
     func startDueArrivals(_ now: UInt64) {
@@ -135,7 +166,34 @@ extension Worker {
             session.pointee.ownConnections?.initialize(repeating: -1, count: pools.count)
         }
         session.pointee.source = source
+        if plan.hasUserState { beginUser(id) }
         beginJourney(id, number: number, due: due)
+    }
+
+    /// Gives a session what a new user has: first values, no rows, no cookies.
+    private func beginUser(_ id: Int32) {
+        let session = sessions[id]
+        if plan.loopDepth > 0, session.pointee.rounds == nil {
+            session.pointee.rounds = .allocate(capacity: plan.loopDepth)
+            session.pointee.rounds?.initialize(repeating: 0, count: plan.loopDepth)
+        }
+        if !plan.feeders.isEmpty {
+            if session.pointee.rows == nil { session.pointee.rows = .allocate(capacity: plan.feeders.count) }
+            session.pointee.rows?.initialize(repeating: -1, count: plan.feeders.count)
+        }
+        if plan.plan.cookies {
+            while jars.count <= Int(id) { jars.append(CookieJar()) }
+            jars[Int(id)].removeAll()
+        }
+        if !plan.plan.kept.isEmpty {
+            session.pointee.clearValues(plan.variableCount, keeping: 0)
+            for (index, value) in plan.plan.kept.enumerated() {
+                session.pointee.setValue(of: Int32(index), count: plan.variableCount) { output in
+                    value.withUnsafeBytes { output.append($0) }
+                    return true
+                }
+            }
+        }
     }
 
     /// Draws what belongs to a session as a whole, and takes its first step.
@@ -154,7 +212,22 @@ extension Worker {
         session.pointee.due = due
         session.pointee.hasRequested = false
         session.pointee.connection = -1
-        if plan.variableCount > 0 { session.pointee.clearValues(plan.variableCount) }
+        session.pointee.drawnCounters = 0
+        if plan.variableCount > 0 {
+            session.pointee.clearValues(plan.variableCount, keeping: plan.plan.kept.count)
+        }
+        if !plan.feeders.isEmpty {
+            session.pointee.emptyFeeder = sources[source].takeRows(session, plan) ?? -1
+            if session.pointee.emptyFeeder >= 0, sources[source].isClosed {
+                // Nothing was due: a closed loop has no schedule, so nothing is left out by ending it.
+                let cause = FailureKey.Cause.noRow(session.pointee.emptyFeeder)
+                failures[FailureKey(step: plan.journeys[Int(journey)].firstRequest, cause: cause), default: 0] += 1
+                sources[source].leaveWithoutRow(number)
+                session.pointee.state = .free
+                sessions.release(id)
+                return
+            }
+        }
         takeSteps(id)
     }
 
@@ -162,7 +235,14 @@ extension Worker {
     func takeSteps(_ id: Int32) {
         let session = sessions[id]
         let steps = plan.journeys[Int(session.pointee.journey)].steps
+        var taken = 0
         while Int(session.pointee.step) < steps.count {
+            taken += 1
+            if taken == Self.mostStepsAtOnce {
+                session.pointee.state = .thinking
+                thinking.add(id, deadline: Clock.now() + 1_000_000)
+                return
+            }
             switch steps[Int(session.pointee.step)] {
             case .think(let think):
                 session.pointee.due += think.draw(&session.pointee.random)
@@ -171,13 +251,23 @@ extension Worker {
                 thinking.add(id, deadline: session.pointee.due)
                 return
             case .request(let index):
-                let variable = plan.requests[Int(index)].whenVariable
-                if variable >= 0, session.pointee.value(of: variable).isEmpty {
-                    session.pointee.step += 1
-                    continue
-                }
                 startRequest(id, index)
                 return
+            case .jumpUnlessSet(let variable, let end):
+                session.pointee.step = session.pointee.value(of: variable).isEmpty ? end : session.pointee.step + 1
+            case .jumpUnless(let condition, let end):
+                let holds = holds(plan.conditions[Int(condition)], session)
+                session.pointee.step = holds ? session.pointee.step + 1 : end
+            case .set(let variable, let segments):
+                setVariable(variable, segments, session)
+                session.pointee.step += 1
+            case .beginLoop(let depth):
+                session.pointee.rounds?[Int(depth)] = 0
+                session.pointee.step += 1
+            case .nextRound(let depth, let limit, let start):
+                let round = (session.pointee.rounds?[Int(depth)] ?? limit) + 1
+                session.pointee.rounds?[Int(depth)] = round
+                session.pointee.step = round < limit ? start : session.pointee.step + 1
             }
         }
         endJourney(id, finished: true)

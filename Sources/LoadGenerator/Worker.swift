@@ -3,6 +3,7 @@
 internal import CLinux
 internal import Glibc
 internal import Measurement
+internal import Patterns
 internal import Synchronization
 
 /// One engine thread: an epoll instance with its own connections, sessions, timers and records.
@@ -44,6 +45,12 @@ final class Worker {
     let resolver: Resolver
     /// eventfd that the resolver writes to when a name has been looked up.
     let lookupBell: Int32
+    /// One for each pattern of the plan.
+    let matchers: [PatternMatcher]
+    /// By session, as many as there have been sessions at once; empty for a plan without cookies.
+    @exclusivity(unchecked) var jars: [CookieJar] = []
+    /// By the second in which requests were intended, and by check.
+    @exclusivity(unchecked) var checkCounts: [[CheckCount]] = []
     /// The load's time is over: users of closed sources don't start again.
     @exclusivity(unchecked) var isDraining = false
     /// Everything ends now: what comes due is recorded as never started.
@@ -51,6 +58,8 @@ final class Worker {
 
     /// Where requests are rendered and answers are read. Reused for each.
     @exclusivity(unchecked) var request = RawBytes()
+    /// Where the sides of a condition and new values of variables are written. Reused for each.
+    @exclusivity(unchecked) var scratch = (RawBytes(), RawBytes())
     let input = UnsafeMutableRawBufferPointer.allocate(byteCount: 65_536, alignment: 64)
 
     private let loadEnd: UInt64
@@ -89,7 +98,8 @@ final class Worker {
             pools.append(ConnectionPool(limit: share, tls: tls, resolved: resolved, idleClass: plan.idleClass(index)))
         }
         self.pools = pools
-        sources = plan.plan.sources.indices.map { SourceState(plan: plan.plan, index: $0, worker: number) }
+        sources = plan.plan.sources.indices.map { SourceState(plan: plan, index: $0, worker: number) }
+        matchers = plan.patterns.map(PatternMatcher.init)
         deadlines = DeadlineLists(durations: plan.timeouts, connections: connections)
         maxInFlight = max(1, (plan.plan.maxInFlight + workers - 1) / workers)
         loadEnd = start &+ plan.loadNanoseconds
@@ -115,6 +125,8 @@ final class Worker {
         close(epoll)
         input.deallocate()
         request.free()
+        scratch.0.free()
+        scratch.1.free()
         for number in 0..<sessions.count { sessions[number].pointee.free() }
         for number in 0..<connections.count { connections[number].pointee.free() }
         chunk.free()
@@ -151,7 +163,8 @@ final class Worker {
         handOver(
             endedSecond: nil,
             report: WorkerReport(
-                failures: failures, addresses: addressUses, endedAt: Clock.now(), isExhausted: isExhausted))
+                failures: failures, addresses: addressUses, checks: checkCounts, endedAt: Clock.now(),
+                isExhausted: isExhausted))
     }
 
     private static let eventCapacity = 256

@@ -89,6 +89,8 @@ package struct RunRecord: Codable, Sendable {
     package var offeredRatePerSecond: Double
     /// The steps that `Sample.step` refers to.
     package var steps: [StepInfo]
+    /// The checks that `CheckTally.check` refers to.
+    package var checks: [CheckInfo]
     package var slices: [Slice]
     package var accounting: Accounting
     package var generator: GeneratorHealth
@@ -111,8 +113,8 @@ package struct RunRecord: Codable, Sendable {
 
     package init(
         variant: String, round: Int, startedAt: String, plannedNanoseconds: UInt64, actualNanoseconds: UInt64,
-        warmupNanoseconds: UInt64, offeredRatePerSecond: Double, steps: [StepInfo], slices: [Slice],
-        accounting: Accounting, generator: GeneratorHealth, faults: [FaultWindow] = [],
+        warmupNanoseconds: UInt64, offeredRatePerSecond: Double, steps: [StepInfo], checks: [CheckInfo] = [],
+        slices: [Slice], accounting: Accounting, generator: GeneratorHealth, faults: [FaultWindow] = [],
         policySamples: [PolicySample] = [], stations: [StationRecord] = [], phases: [Phase] = [],
         thresholds: [ThresholdResult] = [], failureSamples: [FailureSample] = [], addresses: [AddressUse] = [],
         interruption: String? = nil, abortedBy: String? = nil
@@ -125,6 +127,7 @@ package struct RunRecord: Codable, Sendable {
         self.warmupNanoseconds = warmupNanoseconds
         self.offeredRatePerSecond = offeredRatePerSecond
         self.steps = steps
+        self.checks = checks
         self.slices = slices
         self.accounting = accounting
         self.generator = generator
@@ -174,10 +177,13 @@ package struct Slice: Codable, Sendable {
     package var inFlight: Int
     package var bytesReceived: UInt64
     package var bytesSent: UInt64
+    /// Results of the checks of requests that were intended in this second.
+    package var checks: [CheckTally]
 
     package init(
         second: Int, samples: [Sample] = [], scheduleLag: LatencyHistogram = .init(), breakdown: [Breakdown] = [],
-        ended: [Outcome: UInt64] = [:], inFlight: Int = 0, bytesReceived: UInt64 = 0, bytesSent: UInt64 = 0
+        ended: [Outcome: UInt64] = [:], inFlight: Int = 0, bytesReceived: UInt64 = 0, bytesSent: UInt64 = 0,
+        checks: [CheckTally] = []
     ) {
         self.second = second
         self.samples = samples
@@ -187,6 +193,7 @@ package struct Slice: Codable, Sendable {
         self.inFlight = inFlight
         self.bytesReceived = bytesReceived
         self.bytesSent = bytesSent
+        self.checks = checks
     }
 }
 

@@ -43,12 +43,32 @@ extension Scenario {
         load.filter { $0.warmup > .zero }.map { $0.start + $0.warmup }.max() ?? load.map(\.start).min() ?? .zero
     }
 
-    /// Expected requests of one journey that runs to its end.
-    package func requests(inJourney name: String) -> Int {
-        journeys.first { $0.name == name }?.steps.count { if case .request = $0 { true } else { false } } ?? 0
+    /// Expected requests of one journey that runs to its end, with all that its conditions let in; nil when that depends on answers.
+    package func requests(inJourney name: String) -> Int? {
+        journeys.first { $0.name == name }.flatMap { Self.requests(in: $0.steps) }
     }
 
-    /// Expected number of requests when every journey runs to its end; nil with a closed loop.
+    private static func requests(in steps: [Step]) -> Int? {
+        var total = 0
+        for step in steps {
+            switch step {
+            case .request: total += 1
+            case .think, .set: break
+            case .group(_, let inner):
+                guard let count = requests(in: inner) else { return nil }
+                total += count
+            case .loop(let loop):
+                guard loop.whileCondition == nil, loop.untilCondition == nil, let count = requests(in: loop.steps)
+                else {
+                    return nil
+                }
+                total += count * loop.rounds
+            }
+        }
+        return total
+    }
+
+    /// Expected number of requests when every journey runs to its end; nil with a closed loop, and where answers decide.
     package var expectedRequests: Double? {
         var total = 0.0
         for load in load {
@@ -56,7 +76,8 @@ extension Scenario {
             let weights = load.journeys.reduce(0) { $0 + $1.weight }
             guard weights > 0 else { continue }
             for journey in load.journeys {
-                total += arrivals * journey.weight / weights * Double(requests(inJourney: journey.name))
+                guard let requests = requests(inJourney: journey.name) else { return nil }
+                total += arrivals * journey.weight / weights * Double(requests)
             }
         }
         return total

@@ -16,6 +16,15 @@ package struct Scenario: Sendable {
     package var maxInFlight = 100_000
     package var load: [Load]
     package var journeys: [Journey]
+    /// Played once before the load; what it captures is known to all journeys.
+    package var setUp: [Step] = []
+    /// Played once after the load.
+    package var tearDown: [Step] = []
+    package var feeders: [Feeder] = []
+    /// Variables that a user keeps from journey to journey, with their first values.
+    package var state: [(name: String, value: String)] = []
+    /// Each user has a cookie jar.
+    package var cookies = false
     package var faults: [Fault] = []
     package var policies: PolicyEdits = .init()
     /// In the script's order. A script without `variants` has one, `default`, without edits.
@@ -128,66 +137,6 @@ extension Scenario {
         package var gracefulStop: Duration = .seconds(30)
         /// Journey names and weights, in the script's order.
         package var journeys: [(name: String, weight: Double)]
-    }
-
-    package struct Journey: Sendable {
-        package var name: String
-        package var steps: [Step]
-    }
-
-    package enum Step: Sendable {
-        case request(Request)
-        case think(Think)
-    }
-
-    package enum Think: Sendable, Equatable {
-        case fixed(Duration)
-        case uniform(Duration, Duration)
-        case exponential(Duration)
-    }
-
-    package struct Request: Sendable {
-        package enum Body: Sendable, Equatable {
-            /// JSON text with `${…}` in its strings; a template as `TextTemplate` reads it.
-            case json(String)
-            case raw(String, contentType: String)
-        }
-        package enum Source: Sendable, Equatable {
-            /// A JSON path that `JSONPath` reads.
-            case json(String)
-            case header(String)
-        }
-        package struct Capture: Sendable, Equatable {
-            package var variable: String
-            package var source: Source
-            package var required: Bool
-
-            package init(variable: String, source: Source, required: Bool = false) {
-                self.variable = variable
-                self.source = source
-                self.required = required
-            }
-        }
-
-        /// For tables and charts: `GET /v1/posts/{post}/comments`, or the script's own words.
-        package var label: String
-        /// In capitals.
-        package var method: String
-        /// Path and query with `${…}`; a template as `TextTemplate` reads it.
-        package var path: String
-        /// Name of the target.
-        package var service: String
-        /// `someone`: a user of the population, the same for the whole session.
-        package var asSomeone: Bool
-        /// The values are templates.
-        package var headers: [(name: String, value: String)]
-        package var body: Body?
-        /// Statuses that are right; empty means any below 400.
-        package var expectedStatuses: [Int]
-        package var captures: [Capture]
-        /// A variable that must have a value, or the request is left out.
-        package var when: String?
-        package var timeout: Duration
     }
 
     package struct Variant: Sendable {

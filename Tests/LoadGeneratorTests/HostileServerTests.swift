@@ -231,8 +231,7 @@ extension EngineTests {
             defer { server.stop() }
             var post = Plan.Request(label: "POST", target: 0, method: "POST", path: .literal("/"))
             post.body = .init([.literal([UInt8](repeating: 0x78, count: 6_000_000)), .uuid])
-            var capture = Plan.Capture(variable: .init(index: 0), source: .json([]))
-            capture.required = true
+            let capture = Plan.Capture("value", variable: .init(index: 0), source: .json([]))
             post.captures = [capture]
             post.timeout = .seconds(20)
             let result = try await play(

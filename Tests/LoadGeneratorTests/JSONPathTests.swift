@@ -7,7 +7,7 @@ import Testing
 
 @Suite("JSON path")
 struct JSONPathTests {
-    private func find(_ path: [Plan.Capture.JSONComponent], in text: [UInt8]) -> String? {
+    private func find(_ path: [Plan.JSONComponent], in text: [UInt8]) -> String? {
         let arena = Arena()
         let compiled = arena.store(
             path.map { component -> JSONPathComponent in
@@ -49,8 +49,8 @@ struct JSONPathTests {
             ([.key("deep"), .index(0), .index(1)], "[1,[2.5e-3]]"),
             ([.key("deep"), .index(0), .index(0), .index(0)], nil), ([.key("")], "empty key"), ([.key("last")], "-12"),
             ([.key("las")], nil),
-        ] as [([Plan.Capture.JSONComponent], String?)])
-    func finds(path: [Plan.Capture.JSONComponent], value: String?) {
+        ] as [([Plan.JSONComponent], String?)])
+    func finds(path: [Plan.JSONComponent], value: String?) {
         #expect(find(path, in: Array(Self.timeline.utf8)) == value)
     }
 
@@ -87,7 +87,7 @@ struct JSONPathTests {
     @Test("cut and altered texts never trap")
     func fuzz() {
         let bytes = Array(Self.timeline.utf8)
-        let path: [Plan.Capture.JSONComponent] = [.key("items"), .index(-1), .key("author"), .key("name")]
+        let path: [Plan.JSONComponent] = [.key("items"), .index(-1), .key("author"), .key("name")]
         for length in 0..<bytes.count { _ = find(path, in: Array(bytes.prefix(length))) }
         var random = SeededRandom(seed: 17)
         for _ in 0..<5000 {

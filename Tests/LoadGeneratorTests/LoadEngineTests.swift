@@ -142,21 +142,21 @@ extension EngineTests {
             defer { server.stop() }
             let (id, next, missing) = (Plan.Variable(index: 0), Plan.Variable(index: 1), Plan.Variable(index: 2))
             var first = get("/first")
-            var captureID = Plan.Capture(variable: id, source: .json([.key("items"), .index(0), .key("id")]))
-            captureID.required = true
+            let captureID = Plan.Capture("id", variable: id, source: .json([.key("items"), .index(0), .key("id")]))
             first.captures = [
-                captureID, Plan.Capture(variable: next, source: .header("x-next")),
-                Plan.Capture(variable: missing, source: .json([.key("none")])),
+                captureID, Plan.Capture("next", variable: next, source: .header("x-next")),
+                Plan.Capture(
+                    "missing", variable: missing, source: .json([.key("none")]), absence: .leavesEmpty),
             ]
             var second = Plan.Request(
                 label: "POST", target: 0, method: "POST", path: .init([.literal(Array("/p/".utf8)), .variable(id)]))
             second.headers = [("x-id", .init([.variable(id)])), ("content-type", .literal("application/json"))]
             second.body = .init([.literal(Array("{\"id\":\"".utf8)), .variable(id), .literal(Array("\"}".utf8))])
-            second.when = id
+            second.when = .exists(.init([.variable(id)]))
             var third = Plan.Request(label: "GET next", target: 0, method: "GET", path: .init([.variable(next)]))
-            third.when = next
+            third.when = .exists(.init([.variable(next)]))
             var skipped = get("/never")
-            skipped.when = missing
+            skipped.when = .exists(.init([.variable(missing)]))
             let steps: [Plan.Step] = [
                 .request(first), .think(.fixed(.seconds(1))), .request(second), .request(skipped), .request(third),
             ]
@@ -180,14 +180,15 @@ extension EngineTests {
             let server = ScriptedServer()
             defer { server.stop() }
             var first = get("/a")
-            var capture = Plan.Capture(variable: .init(index: 0), source: .json([.key("id")]))
-            capture.required = true
+            let capture = Plan.Capture("value", variable: .init(index: 0), source: .json([.key("id")]))
             first.captures = [capture]
             let result = try await play(
                 makePlan(port: server.port, seconds: 0.1, steps: [.request(first), .request(get("/b"))]))
             #expect(result.accounting.byOutcome == [.checkFailed: 20])
             #expect(result.accounting.journeysFinished == 0)
-            #expect(result.failureSamples.first?.message.contains("must capture is missing") == true)
+            #expect(
+                result.failureSamples.first?.message.contains("nothing to capture for 'value': the answer has no $.id")
+                    == true)
         }
 
         @Test(

@@ -45,7 +45,7 @@ struct ScenarioParsingTests {
               expect: {status: 200}
               capture:
                 post: $.items[0].id
-                etag: {header: ETag, required: true}
+                etag: {header: ETag, optional: true}
             - think: 1s
             - think: 500ms..2s
             - think: {min: 1s, max: 3s}
@@ -221,11 +221,11 @@ struct ScenarioParsingTests {
         #expect(first.expectedStatuses == [200])
         #expect(
             first.captures == [
-                .init(variable: "post", source: .json("$.items[0].id"), required: false),
-                .init(variable: "etag", source: .header("ETag"), required: true),
+                .init(variable: "post", source: .json("$.items[0].id")),
+                .init(variable: "etag", source: .header("ETag"), absence: .leavesEmpty),
             ])
         #expect(last.label == "GET /v1/posts/{post}/comments")
-        #expect(last.when == "post")
+        #expect(last.when == .init(left: "${post}"))
         #expect(last.timeout == .milliseconds(250))
         #expect(!last.asSomeone)
     }

@@ -13,7 +13,7 @@ struct TextTests {
             ("${post}", [.variable("post")]),
             ("/a/${post}/b", [.literal("/a/"), .variable("post"), .literal("/b")]),
             ("${user.id}${random.posts.author}", [.user(column: "id"), .random(table: "posts", column: "author")]),
-            ("${uuid} ${counter} ${now}", [.uuid, .literal(" "), .counter, .literal(" "), .now]),
+            ("${uuid} ${counter} ${now}", [.uuid, .literal(" "), .counter, .literal(" "), .now(.milliseconds)]),
             ("${random(-3, 7)}${text(140)}", [.randomInteger(-3...7), .randomText(length: 140)]),
             ("costs $5 and $${post}", [.literal("costs $5 and ${post}")]),
             ("é${a}", [.literal("é"), .variable("a")]),
@@ -22,11 +22,25 @@ struct TextTests {
         #expect(try TextTemplate(text).segments == segments)
     }
 
+    @Test("functions have formats and texts with holes of their own")
+    func functions() throws {
+        #expect(
+            try TextTemplate("${now(iso)}${now( unix )}${now(ms)}").segments == [
+                .now(.iso), .now(.unix), .now(.milliseconds),
+            ])
+        let inner = try TextTemplate("${people.name}:${secret}")
+        #expect(inner.segments == [.feeder(name: "people", column: "name"), .literal(":"), .variable("secret")])
+        #expect(
+            try TextTemplate("Basic ${base64(${people.name}:${secret})}!").segments == [
+                .literal("Basic "), .base64(inner), .literal("!"),
+            ])
+    }
+
     @Test(
         "a hole that is none is refused with its place",
         arguments: [
             ("ab${", 2), ("${}", 0), ("x${a b}", 1), ("${random(1)}", 0), ("${text(0)}", 0), ("é${1a}", 1),
-            ("${f(1)}", 0),
+            ("${f(1)}", 0), ("${now(date)}", 0), ("x${base64(a${b c})}", 11), ("${base64(${a)}", 0), ("${a.b.c}", 0),
         ])
     func malformed(text: String, offset: Int) {
         let error = #expect(throws: TextTemplate.Malformed.self) { try TextTemplate(text) }

@@ -20,6 +20,9 @@ static inline uint64_t seawall_monotonic_nanoseconds(void) {
 /// Kernels before 5.11 don't have epoll_pwait2: there the timeout is rounded down to whole milliseconds.
 int seawall_epoll_wait(int epoll, struct epoll_event *events, int capacity, int64_t timeout_nanoseconds);
 
+/// Whether `length` bytes hold the wanted ones. In C because memmem is a GNU extension, which Swift does not import.
+int seawall_contains(const void *bytes, size_t length, const void *wanted, size_t wanted_length);
+
 /// Lets the kernel end this thread's sleeps without the usual 50 µs of slack.
 void seawall_set_minimal_timer_slack(void);
 

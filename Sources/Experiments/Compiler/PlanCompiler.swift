@@ -10,6 +10,8 @@ package struct PlanCompiler: Sendable {
     private let scenario: Scenario
     private let targets: [Plan.Target]
     private let tables: [Plan.Table]
+    private let feeders: [Plan.Feeder]
+    private let hasPopulation: Bool
 
     /// - Parameters:
     ///   - targets: Where the services of the script are reached.
@@ -17,17 +19,56 @@ package struct PlanCompiler: Sendable {
     package init(scenario: Scenario, targets: [Plan.Target], population: SeededPopulation?) {
         self.scenario = scenario
         self.targets = targets
-        tables = population.map { Self.tables(of: $0, skew: scenario.population.skew) } ?? []
+        hasPopulation = population != nil
+        let populationTables = population.map { Self.tables(of: $0, skew: scenario.population.skew) } ?? []
+        feeders = scenario.feeders.enumerated().map { index, feeder in
+            Plan.Feeder(
+                name: feeder.name, table: populationTables.count + index, order: Self.order(feeder.order),
+                scope: feeder.scope == .user ? .user : .iteration)
+        }
+        tables =
+            populationTables
+            + scenario.feeders.map { Plan.Table(name: $0.name, columns: $0.columns, rows: $0.rows, draw: .uniform) }
+    }
+
+    private static func order(_ order: Scenario.Feeder.Order) -> Plan.Feeder.Order {
+        switch order {
+        case .queue: .queue
+        case .shuffle: .shuffle
+        case .random: .random
+        case .circular: .circular
+        }
     }
 
     /// - Throws: `ExperimentError` for what validation of the script lets pass and can't be played.
     package func compile() throws(ExperimentError) -> Plan {
+        var templates = TemplateCompiler(
+            tables: Dictionary(
+                tables.enumerated().map { ($1.name, (index: $0, columns: $1.columns)) },
+                uniquingKeysWith: { first, _ in first }),
+            feeders: Dictionary(
+                scenario.feeders.enumerated().map { ($1.name, (index: $0, columns: $1.columns)) },
+                uniquingKeysWith: { first, _ in first }),
+            userTable: hasPopulation ? "users" : nil, variables: [:], shared: [:])
+        let setUp = try compile("setup", scenario.setUp, templates)
+        // What the set-up captured has its numbers; in the journeys they are those of shared values.
+        templates.shared = setUp?.variables.mapValues(\.index) ?? [:]
+        let tearDown = try compile("teardown", scenario.tearDown, templates)
+        for (name, _) in scenario.state { templates.variables[name] = .init(index: templates.variables.count) }
         var journeys: [Plan.Journey] = []
-        for journey in scenario.journeys { journeys.append(try compile(journey)) }
+        for journey in scenario.journeys {
+            if let compiled = try compile(journey.name, journey.steps, templates) { journeys.append(compiled.journey) }
+        }
         var sources: [Plan.Source] = []
         for load in scenario.load { sources.append(try compile(load)) }
         var plan = Plan(seed: scenario.seed, targets: targets, journeys: journeys, sources: sources)
         plan.tables = tables
+        plan.feeders = feeders
+        plan.kept = scenario.state.map { Array($0.value.utf8) }
+        plan.setUp = setUp?.journey
+        plan.sharedCount = setUp?.variables.count ?? 0
+        plan.tearDown = tearDown?.journey
+        plan.cookies = scenario.cookies
         plan.maxInFlight = scenario.maxInFlight
         plan.connections = scenario.connections.plan
         if !scenario.connections.tlsResumption {
@@ -83,98 +124,17 @@ package struct PlanCompiler: Sendable {
         return source
     }
 
-    // MARK: - Journeys
-
-    private func compile(_ journey: Scenario.Journey) throws(ExperimentError) -> Plan.Journey {
-        let actsAsSomeone = journey.steps.contains { step in
-            if case .request(let request) = step { request.asSomeone } else { false }
-        }
-        let usesUser = actsAsSomeone || tables.contains { $0.name == "users" }
-        var templates = TemplateCompiler(
-            tables: Dictionary(
-                uniqueKeysWithValues: tables.enumerated().map { ($1.name, (index: $0, columns: $1.columns)) }),
-            userTable: usesUser ? "users" : nil, variables: [:])
-        var steps: [Plan.Step] = []
-        for step in journey.steps {
-            switch step {
-            case .request(let request): steps.append(.request(try compile(request, &templates)))
-            case .think(.fixed(let time)): steps.append(.think(.fixed(time)))
-            case .think(.uniform(let low, let high)): steps.append(.think(.uniform(low, high)))
-            case .think(.exponential(let mean)): steps.append(.think(.exponential(mean: mean)))
-            }
-        }
-        let userTable = usesUser ? tables.firstIndex { $0.name == "users" } : nil
-        if actsAsSomeone, userTable == nil {
-            throw ExperimentError(
-                .script, "journey \(journey.name): 'as: someone' needs the population of `system: social`")
-        }
-        return Plan.Journey(name: journey.name, userTable: userTable, steps: steps)
-    }
-
+    /// A journey and the variables that it numbers; nil without steps.
     private func compile(
-        _ request: Scenario.Request, _ templates: inout TemplateCompiler
-    ) throws(ExperimentError) -> Plan.Request {
-        guard let target = targets.firstIndex(where: { $0.name == request.service }) else {
-            throw ExperimentError(
-                .script, "\(request.method) \(request.path): there is no service '\(request.service)'")
+        _ name: String, _ steps: [Scenario.Step], _ templates: TemplateCompiler
+    ) throws(ExperimentError) -> (journey: Plan.Journey, variables: [String: Plan.Variable])? {
+        if steps.isEmpty { return nil }
+        var compiler = JourneyCompiler(targets: targets, templates: templates)
+        let compiled = try compiler.compile(steps)
+        let userTable = templates.userTable.flatMap { users in tables.firstIndex { $0.name == users } }
+        if userTable == nil, steps.flatMap(\.requests).contains(where: \.asSomeone) {
+            throw ExperimentError(.script, "journey \(name): 'as: someone' needs the population of `system: social`")
         }
-        var result = Plan.Request(
-            label: request.label, target: target, method: request.method, path: try templates.compile(request.path))
-        for (name, value) in request.headers { result.headers.append((name, try templates.compile(value))) }
-        if request.asSomeone {
-            result.headers.append(("Authorization", try templates.compile("Bearer ${user.token}")))
-        }
-        switch request.body {
-        case .json(let text):
-            result.body = try templates.compile(text)
-            addContentType("application/json", to: &result)
-        case .raw(let text, let contentType):
-            result.body = try templates.compile(text)
-            addContentType(contentType, to: &result)
-        case nil: break
-        }
-        result.expect.statuses = request.expectedStatuses
-        result.timeout = request.timeout
-        if let name = request.when {
-            guard let variable = templates.variables[name] else {
-                throw ExperimentError(
-                    .script, "\(request.method) \(request.path): nothing captures '\(name)' before its 'when'")
-            }
-            result.when = variable
-        }
-        for capture in request.captures { result.captures.append(try compile(capture, &templates)) }
-        return result
-    }
-
-    private func compile(
-        _ capture: Scenario.Request.Capture, _ templates: inout TemplateCompiler
-    ) throws(ExperimentError) -> Plan.Capture {
-        let variable =
-            templates.variables[capture.variable] ?? Plan.Variable(index: templates.variables.count)
-        templates.variables[capture.variable] = variable
-        let source: Plan.Capture.Source
-        switch capture.source {
-        case .header(let name): source = .header(name)
-        case .json(let text):
-            do {
-                source = .json(
-                    try JSONPath(text).components.map { component in
-                        switch component {
-                        case .key(let key): .key(key)
-                        case .index(let index): .index(index)
-                        }
-                    })
-            } catch {
-                throw ExperimentError(.script, "capture \(capture.variable): '\(text)': \(error.message)")
-            }
-        }
-        var result = Plan.Capture(variable: variable, source: source)
-        result.required = capture.required
-        return result
-    }
-
-    private func addContentType(_ value: String, to request: inout Plan.Request) {
-        guard !request.headers.contains(where: { $0.name.lowercased() == "content-type" }) else { return }
-        request.headers.append(("Content-Type", .literal(value)))
+        return (Plan.Journey(name: name, userTable: userTable, steps: compiled), compiler.templates.variables)
     }
 }

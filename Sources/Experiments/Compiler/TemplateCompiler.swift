@@ -7,10 +7,22 @@ internal import Scenarios
 struct TemplateCompiler: Sendable {
     /// Column names by table name and the table's index in the plan.
     var tables: [String: (index: Int, columns: [String])]
+    /// Column names by feeder and the feeder's index in the plan.
+    var feeders: [String: (index: Int, columns: [String])] = [:]
     /// Table of the session's user, when sessions have one.
     var userTable: String?
     /// Numbers of the variables that earlier steps of the journey capture.
     var variables: [String: Plan.Variable]
+    /// Numbers of the values that the set-up captured.
+    var shared: [String: Int] = [:]
+
+    /// The number of a variable, a new one where it has none.
+    mutating func variable(_ name: String) -> Plan.Variable {
+        if let known = variables[name] { return known }
+        let variable = Plan.Variable(index: variables.count)
+        variables[name] = variable
+        return variable
+    }
 
     /// - Throws: `ExperimentError` that names what is unknown. Validation reports the same earlier, with line and column.
     func compile(_ text: String) throws(ExperimentError) -> Plan.Template {
@@ -30,11 +42,23 @@ struct TemplateCompiler: Sendable {
         case .literal(let text): return .literal(Array(text.utf8))
         case .uuid: return .uuid
         case .counter: return .counter
-        case .now: return .now
+        case .now(.milliseconds): return .now(.milliseconds)
+        case .now(.unix): return .now(.seconds)
+        case .now(.iso): return .now(.iso)
+        case .base64(let inner):
+            var segments: [Plan.Template.Segment] = []
+            for segment in inner.segments { segments.append(try compile(segment, in: text)) }
+            return .base64(segments)
+        case .feeder(let feeder, let name):
+            guard let (index, columns) = feeders[feeder], let column = columns.firstIndex(of: name) else {
+                throw ExperimentError(.script, "'\(text)': there is no feeder '\(feeder)' with a column '\(name)'")
+            }
+            return .feeder(index, column: column)
         case .randomInteger(let range): return .randomInteger(range)
         case .randomText(let length): return .randomText(length: length)
         case .variable(let name):
             guard let variable = variables[name] else {
+                if let index = shared[name] { return .shared(index) }
                 throw ExperimentError(.script, "'\(text)': no earlier step of the journey captures '\(name)'")
             }
             return .variable(variable)

@@ -164,7 +164,8 @@ struct VariantPlay {
         RunRecord(
             variant: variant.name, round: 0, startedAt: startedAt, plannedNanoseconds: result.plannedNanoseconds,
             actualNanoseconds: result.actualNanoseconds, warmupNanoseconds: result.warmupNanoseconds,
-            offeredRatePerSecond: result.offeredRatePerSecond, steps: result.steps, slices: result.slices,
+            offeredRatePerSecond: result.offeredRatePerSecond, steps: result.steps, checks: result.checks,
+            slices: result.slices,
             accounting: result.accounting, generator: result.generator, failureSamples: result.failureSamples,
             addresses: result.addresses)
     }

@@ -7,7 +7,8 @@ extension ScenarioReader {
     ) -> Scenario.Request? {
         let faultsBefore = reader.faults.count
         var request = Scenario.Request(
-            label: "", method: action.key.uppercased(), path: "", service: "", asSomeone: false, headers: [], body: nil,
+            label: "", method: readMethod(section, action), path: "", service: "", asSomeone: false, headers: [],
+            body: nil,
             expectedStatuses: [], captures: [], when: nil, timeout: .seconds(10))
         readPath(action, into: &request, variables)
         readService(section, into: &request)
@@ -16,12 +17,28 @@ extension ScenarioReader {
         readHeaders(section, into: &request, variables)
         readBody(section, into: &request, variables)
         readExpectations(section, into: &request)
-        readCondition(section, into: &request, variables)
+        if let node = section["when"] { request.when = readCondition(node, "when", variables) }
         if let timeout = section.duration("timeout", default: request.timeout, allowZero: false) {
             request.timeout = timeout
         }
         readCaptures(section, into: &request, &variables)
+        // After the captures: a check may compare with what this very answer gave.
+        readChecks(section, into: &request, variables)
         return reader.faults.count == faultsBefore ? request : nil
+    }
+
+    private func readMethod(_ section: ScriptSection, _ action: ScriptNode.Entry) -> String {
+        guard action.key == "request" else { return action.key.uppercased() }
+        guard let node = section.required("method", example: "PROPFIND"), let method = reader.text(node, "method")
+        else {
+            return "GET"
+        }
+        let isToken = !method.isEmpty && method.utf8.allSatisfy { (65...90).contains($0) || $0 == 45 }
+        if !isToken || method == "CONNECT" {
+            reader.report(
+                node.position, "\(method.quoted) can't be the method of a request; write one in capitals, as PROPFIND")
+        }
+        return method
     }
 
     private func readPath(
@@ -71,6 +88,8 @@ extension ScenarioReader {
             case .uuid: text += "{uuid}"
             case .counter: text += "{counter}"
             case .now: text += "{now}"
+            case .base64: text += "{base64}"
+            case .feeder(let name, let column): text += "{\(name).\(column)}"
             case .randomInteger: text += "{random}"
             case .randomText: text += "{text}"
             }
@@ -137,34 +156,7 @@ extension ScenarioReader {
         }
     }
 
-    private func readBody(
-        _ section: ScriptSection, into request: inout Scenario.Request, _ variables: JourneyVariables
-    ) {
-        let json = section.entry("json")
-        let raw = section.entry("body")
-        if let first = json ?? raw, request.method == "GET" || request.method == "HEAD" {
-            reader.report(first.keyPosition, "a \(request.method) request has no body")
-            return
-        }
-        if json != nil, let raw {
-            reader.report(raw.keyPosition, "a request has 'json' or 'body', not both")
-            return
-        }
-        let contentType = section["content-type"].flatMap { reader.text($0, "content-type") }
-        if raw == nil, let entry = section.entry("content-type") {
-            reader.report(entry.keyPosition, "'content-type' goes with 'body'; JSON has its own")
-            return
-        }
-        if let json {
-            checkTemplates(json.value, variables)
-            request.body = .json(JSONText.of(json.value))
-        } else if let raw, !raw.value.isNull, let text = reader.text(raw.value, "body") {
-            _ = readTemplate(text, in: raw.value, variables)
-            request.body = .raw(text, contentType: contentType ?? "text/plain; charset=utf-8")
-        }
-    }
-
-    private func checkTemplates(_ node: ScriptNode, _ variables: JourneyVariables) {
+    func checkTemplates(_ node: ScriptNode, _ variables: JourneyVariables) {
         switch node.value {
         case .null: break
         case .scalar(let text, _): _ = readTemplate(text, in: node, variables)
@@ -186,79 +178,6 @@ extension ScenarioReader {
         else { return }
         for item in node.items ?? [node] {
             if let status = reader.integer(item, "status", in: 100...599) { request.expectedStatuses.append(status) }
-        }
-    }
-
-    private func readCondition(
-        _ section: ScriptSection, into request: inout Scenario.Request, _ variables: JourneyVariables
-    ) {
-        guard let node = section["when"], let text = reader.text(node, "when") else { return }
-        let name = text.hasPrefix("${") && text.hasSuffix("}") ? String(text.dropFirst(2).dropLast()) : text
-        guard TextTemplate.isIdentifier(name) else {
-            reader.report(node.position, "'when' names a captured variable, as ${post}, not \(text.quoted)")
-            return
-        }
-        if isKnown(name, at: node.position, variables) { request.when = name }
-    }
-
-    private func readCaptures(
-        _ section: ScriptSection, into request: inout Scenario.Request, _ variables: inout JourneyVariables
-    ) {
-        guard let entry = section.entry("capture"), !entry.value.isNull else { return }
-        guard let entries = entry.value.entries else {
-            reader.report(
-                entry.value.position,
-                "'capture' maps variables to places, for example {post: $.items[0].id}, not \(entry.value.kind)")
-            return
-        }
-        for capture in entries {
-            // Known from here on even if its place is wrong: that is one mistake, not one for each use.
-            variables.known.insert(capture.key)
-            guard TextTemplate.isIdentifier(capture.key), !TextTemplate.reservedNames.contains(capture.key) else {
-                let reserved = TextTemplate.reservedNames.contains(capture.key)
-                reader.report(
-                    capture.keyPosition,
-                    reserved
-                        ? "\(capture.key.quoted) is built in; give the variable another name"
-                        : "\(capture.key.quoted) can't name a variable: letters, digits, '_' and '-', first a letter or '_'"
-                )
-                continue
-            }
-            if let read = readCapture(capture) { request.captures.append(read) }
-        }
-    }
-
-    private func readCapture(_ entry: ScriptNode.Entry) -> Scenario.Request.Capture? {
-        if entry.value.text != nil {
-            return readJSONPath(entry.value).map { .init(variable: entry.key, source: .json($0), required: false) }
-        }
-        let title = "the capture \(entry.key.quoted)"
-        guard
-            let section = ScriptSection(
-                entry.value, title, at: entry.keyPosition, keys: ["json", "header", "required"], reader: reader)
-        else { return nil }
-        let required = section["required"].map { reader.bool($0, "required") } ?? false
-        let source: Scenario.Request.Source?
-        switch (section["json"], section["header"]) {
-        case (let json?, nil): source = readJSONPath(json).map { .json($0) }
-        case (nil, let header?): source = reader.text(header, "header").map { .header($0) }
-        default:
-            reader.report(section.position, "\(title) comes from one of 'json' and 'header', for example {json: $.id}")
-            return nil
-        }
-        guard let required, let source else { return nil }
-        return .init(variable: entry.key, source: source, required: required)
-    }
-
-    private func readJSONPath(_ node: ScriptNode) -> String? {
-        guard let text = reader.text(node, "json") else { return nil }
-        do {
-            _ = try JSONPath(text)
-            return text
-        } catch {
-            reader.report(
-                node.position(ofScalar: error.offset), "\(text.quoted) is not a JSON path: \(error.message)")
-            return nil
         }
     }
 }

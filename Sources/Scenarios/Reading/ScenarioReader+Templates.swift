@@ -12,8 +12,14 @@ extension ScenarioReader {
             reader.report(node.position(ofScalar: error.offset), error.message)
             return nil
         }
+        check(template, in: node, from: 0, variables)
+        return template
+    }
+
+    /// `start` is where the template begins in the node's text.
+    private func check(_ template: TextTemplate, in node: ScriptNode, from start: Int, _ variables: JourneyVariables) {
         for (segment, offset) in zip(template.segments, template.offsets) {
-            let place = node.position(ofScalar: offset)
+            let place = node.position(ofScalar: start + offset)
             switch segment {
             case .variable(let name): _ = isKnown(name, at: place, variables)
             case .user(let column): checkColumn(column, of: "users", at: place)
@@ -25,10 +31,20 @@ extension ScenarioReader {
                         reader.report(place, "there are no posts to draw from: the population has 'posts: 0'")
                     }
                 }
+            case .feeder(let name, let column):
+                guard !variables.feeders.isEmpty else {
+                    reader.report(place, "\(name.quoted) has no parts; only 'user', 'random' and feeders have")
+                    break
+                }
+                guard reader.reference(name, "feeder", among: variables.feeders.keys.sorted(), at: place) else { break }
+                if case .some(.some(let columns)) = variables.feeders[name] {
+                    _ = reader.reference(column, "column of \(name)", among: columns, at: place)
+                }
+            case .base64(let inner):
+                check(inner, in: node, from: start + offset + "${base64(".unicodeScalars.count, variables)
             default: break
             }
         }
-        return template
     }
 
     private func checkColumn(_ column: String, of table: String, at place: ScriptPosition) {
@@ -50,7 +66,7 @@ extension ScenarioReader {
                 place, "the variable \(name.quoted) is used before it is captured; line \(capture.line) captures it")
         } else {
             let built = ["user.id", "user.name", "user.token", "uuid", "counter", "now"]
-            let names = variables.captures.keys.sorted() + built
+            let names = variables.captures.keys.sorted() + variables.known.sorted() + built
             let captured = variables.captures.keys.sorted().joined(separator: ", ")
             reader.report(
                 place,

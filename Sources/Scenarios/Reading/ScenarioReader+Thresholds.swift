@@ -68,9 +68,7 @@ extension Scenario {
     /// The labels of all request steps with their journeys.
     static func stepLabels(_ journeys: [Journey]) -> [(journey: String, label: String)] {
         journeys.flatMap { journey in
-            journey.steps.compactMap { step in
-                if case .request(let request) = step { (journey.name, request.label) } else { nil }
-            }
+            journey.steps.flatMap(\.requests).map { (journey.name, $0.label) }
         }
     }
 

@@ -9,8 +9,8 @@ internal import Resilience
 /// unknown, not absent, so that one mistake is reported once.
 struct ScenarioReader {
     static let keys = [
-        "name", "description", "system", "seed", "population", "connections", "max-in-flight", "load", "journeys",
-        "faults", "policies", "variants", "thresholds",
+        "name", "description", "system", "seed", "population", "connections", "cookies", "max-in-flight", "feeders",
+        "state", "setup", "load", "journeys", "teardown", "faults", "policies", "variants", "thresholds",
     ]
 
     /// The variant of a script that names none.
@@ -53,20 +53,30 @@ struct ScenarioReader {
         let population = readPopulation()
         let connections = readConnections()
         let maxInFlight = script.integer("max-in-flight", in: 1...1_000_000, default: 100_000)
-        let journeys = readJourneys()
+        let cookies = script["cookies"].map { reader.bool($0, "cookies") } ?? false
+        let feeders = readFeeders()
+        let state = readState()
+        var scope = journeyScope(feeders: feeders)
+        let journeys = readJourneys(scope)
+        // Neither is played by one of the users, who keep variables; the set-up comes before there is anything to know.
+        scope.known.subtract(script["state"]?.entries?.map(\.key) ?? [])
+        let tearDown = readSideSteps("teardown", scope)
+        scope.known = []
+        let setUp = readSideSteps("setup", scope)
         let load = readLoad()
         let faults = readFaults(load: load)
         let policies = readPolicies()
         let variants = readVariants(policies: policies)
         let thresholds = readThresholds(faults: faults, load: load, journeys: journeys)
         guard let name, let system, let seed, let population, let connections, let maxInFlight, let journeys, let load,
-            let faults, let policies, let variants, let thresholds
+            let faults, let policies, let variants, let thresholds, let cookies, let feeders, let state, let setUp,
+            let tearDown
         else { return nil }
         return Scenario(
             name: name, description: description ?? "", system: system, seed: seed, population: population,
             connections: connections, maxInFlight: maxInFlight, load: load, journeys: journeys,
-            faults: faults.map(\.fault), policies: policies,
-            variants: variants, thresholds: thresholds, source: source)
+            setUp: setUp, tearDown: tearDown, feeders: feeders, state: state, cookies: cookies,
+            faults: faults.map(\.fault), policies: policies, variants: variants, thresholds: thresholds, source: source)
     }
 
     private func readName(fallback: String) -> String? {

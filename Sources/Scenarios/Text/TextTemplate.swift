@@ -4,8 +4,9 @@ internal import Resilience
 
 /// Text with holes: `/v1/posts/${post}/comments`.
 ///
-/// A hole is the name of a captured variable or one of `user.COLUMN`, `random.TABLE.COLUMN`, `uuid`, `counter`, `now`,
-/// `random(LOW,HIGH)` and `text(LENGTH)`. A literal `${` is written `$${`.
+/// A hole is the name of a variable or one of `user.COLUMN`, `FEEDER.COLUMN`, `random.TABLE.COLUMN`, `uuid`, `counter`, `now`,
+/// `now(iso)`, `random(LOW,HIGH)`, `text(LENGTH)` and `base64(TEXT)`, whose text may have holes itself. A literal `${` is written
+/// `$${`.
 package struct TextTemplate: Sendable, Equatable {
     package enum Segment: Sendable, Equatable {
         case literal(String)
@@ -16,13 +17,24 @@ package struct TextTemplate: Sendable, Equatable {
         /// A column of a row that is drawn anew from a table.
         case random(table: String, column: String)
         case uuid
-        /// Counts the sessions of this journey, from 0.
+        /// A column of the session's row from a feeder.
+        case feeder(name: String, column: String)
+        /// A number that comes once in a run.
         case counter
-        /// Unix time in milliseconds.
-        case now
+        case now(TimeFormat)
+        indirect case base64(TextTemplate)
         case randomInteger(ClosedRange<Int>)
         /// Words of about this number of characters.
         case randomText(length: Int)
+    }
+
+    package enum TimeFormat: String, Sendable, CaseIterable {
+        /// Unix time in milliseconds.
+        case milliseconds = "ms"
+        /// Unix time in seconds.
+        case unix
+        /// ISO 8601 in UTC.
+        case iso
     }
 
     /// Why a text is not a template.
@@ -33,7 +45,7 @@ package struct TextTemplate: Sendable, Equatable {
     }
 
     /// Names that a variable can't have.
-    package static let reservedNames = ["user", "random", "uuid", "counter", "now", "text"]
+    package static let reservedNames = ["user", "random", "uuid", "counter", "now", "text", "base64"]
 
     package private(set) var segments: [Segment] = []
     /// For each segment, where it starts in the text, in Unicode scalars.
@@ -56,7 +68,7 @@ package struct TextTemplate: Sendable, Equatable {
                 literal.append(contentsOf: "${".unicodeScalars)
                 index += 3
             } else if starts(index, "${") {
-                guard let end = scalars[index...].firstIndex(of: "}") else {
+                guard let end = Self.end(of: scalars, from: index) else {
                     throw Malformed(message: "'${' is never closed with '}'", offset: index)
                 }
                 if !literal.isEmpty { append(.literal(String(literal)), at: literalStart) }
@@ -65,7 +77,7 @@ package struct TextTemplate: Sendable, Equatable {
                 do {
                     append(try Self.hole(String(inside)), at: index)
                 } catch {
-                    throw Malformed(message: error.message, offset: index)
+                    throw Malformed(message: error.message, offset: index + error.offset)
                 }
                 index = end + 1
                 literal = String.UnicodeScalarView()
@@ -83,14 +95,35 @@ package struct TextTemplate: Sendable, Equatable {
         offsets.append(offset)
     }
 
-    private struct WrongHole: Error { var message: String }
+    private struct WrongHole: Error {
+        var message: String
+        /// From the hole's '$'.
+        var offset = 0
+    }
+
+    /// The '}' that closes the hole at an index; holes may lie in `base64(…)`.
+    private static func end(of scalars: [Unicode.Scalar], from start: Int) -> Int? {
+        var depth = 0
+        var index = start
+        while index < scalars.count {
+            if scalars[index] == "$", index + 1 < scalars.count, scalars[index + 1] == "{" {
+                depth += 1
+                index += 1
+            } else if scalars[index] == "}" {
+                depth -= 1
+                if depth == 0 { return index }
+            }
+            index += 1
+        }
+        return nil
+    }
 
     private static func hole(_ text: String) throws(WrongHole) -> Segment {
         switch text {
         case "": throw WrongHole(message: "'${}' is empty; write a variable's name")
         case "uuid": return .uuid
         case "counter": return .counter
-        case "now": return .now
+        case "now": return .now(.milliseconds)
         default: break
         }
         if let open = text.firstIndex(of: "(") { return try call(text, name: text[..<open], from: open) }
@@ -106,13 +139,33 @@ package struct TextTemplate: Sendable, Equatable {
         case ("random", _): throw WrongHole(message: "write ${random.users.id} or ${random(1,10)}")
         case ("text", _): throw WrongHole(message: "write ${text(140)} for about 140 characters")
         case (_, 1): return .variable(parts[0])
-        default: throw WrongHole(message: "\(parts[0].quoted) has no parts; only 'user' and 'random' have")
+        case (_, 2): return .feeder(name: parts[0], column: parts[1])
+        default:
+            throw WrongHole(
+                message: "\(parts[0].quoted) has no parts of parts; only 'random' has, as in ${random.users.id}")
         }
     }
 
     private static func call(_ text: String, name: Substring, from open: String.Index) throws(WrongHole) -> Segment {
         guard text.hasSuffix(")") else { throw WrongHole(message: "')' is missing in \(("${" + text + "}").quoted)") }
         let inside = text[text.index(after: open)...].dropLast()
+        if name == "base64" {
+            do {
+                return .base64(try TextTemplate(String(inside)))
+            } catch {
+                throw WrongHole(message: error.message, offset: 2 + "base64(".unicodeScalars.count + error.offset)
+            }
+        }
+        if name == "now" {
+            let formats = TimeFormat.allCases.map(\.rawValue)
+            guard let format = TimeFormat(rawValue: inside.filter { $0 != " " }) else {
+                throw WrongHole(
+                    message:
+                        "\(String(inside).quoted) is not a format of 'now'\(NearestName.advice(for: String(inside), among: formats))"
+                )
+            }
+            return .now(format)
+        }
         let arguments = inside.split(separator: ",", omittingEmptySubsequences: false).map {
             Int($0.filter { $0 != " " })
         }
@@ -130,7 +183,7 @@ package struct TextTemplate: Sendable, Equatable {
         default:
             throw WrongHole(
                 message:
-                    "\(String(name).quoted) is not a function\(NearestName.advice(for: String(name), among: ["random", "text"]))"
+                    "\(String(name).quoted) is not a function\(NearestName.advice(for: String(name), among: ["random", "text", "now", "base64"]))"
             )
         }
     }
