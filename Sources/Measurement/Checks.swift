@@ -35,6 +35,12 @@ package struct CheckResult: Sendable, Equatable {
     package var passed: UInt64
     package var failed: UInt64
 
+    package init(name: String, passed: UInt64, failed: UInt64) {
+        self.name = name
+        self.passed = passed
+        self.failed = failed
+    }
+
     package var count: UInt64 { passed + failed }
     /// 0…1; nil when nothing was checked.
     package var ratio: Double? { count == 0 ? nil : Double(passed) / Double(count) }

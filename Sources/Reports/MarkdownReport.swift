@@ -16,7 +16,7 @@ package enum MarkdownReport {
         if let comparison = Comparison(record, summaries: summaries) {
             lines += Self.comparison(comparison)
         } else if let summary = summaries.first {
-            lines += steps(summary) + stations(summary)
+            lines += steps(summary) + checks(summary) + stations(summary)
         }
         lines += thresholds(summaries)
         lines.append(

@@ -157,7 +157,7 @@ extension HTMLReport {
         guard !summary.isEmpty else { return [] }
         return [
             "<h3>Requests</h3>", requests(summary), phases(summary), breakdown(summary), errors(summary),
-            stations(summary), policies(summary),
+            checks(summary), stations(summary), policies(summary),
         ]
     }
 

@@ -44,6 +44,7 @@ package enum TerminalReport {
             requests(summary, &page)
             phases(summary, &page)
             breakdown(summary, &page)
+            checks(summary, &page)
             stations(summary, &page)
         }
         errors(summary, &page)
