@@ -56,7 +56,8 @@ struct HedgeScheduleTests {
                     in: random.chance(0.3) ? .zero ... .milliseconds(100) : .seconds(1) ... .seconds(2)))
         }
         let start = clock.now
-        let results = await clock.run {
+        // Whether time passes early does not matter to what is checked.
+        let results = await clock.run(quiet: .microseconds(200)) {
             await withTaskGroup(of: (Int, Result<Int, ResilienceError<Broken>>).self) { group in
                 for (index, call) in calls.enumerated() {
                     group.addTask {
