@@ -41,14 +41,20 @@ let package = Package(
         .target(name: "CLinux"),
         .target(name: "Measurement", swiftSettings: settings),
         .target(
-            name: "LoadGenerator", dependencies: ["COpenSSL", "CLinux", "Measurement"], swiftSettings: settings),
+            name: "LoadGenerator", dependencies: ["COpenSSL", "CLinux", "Measurement"],
+            // Its parts are internal; the optimizer goes on as usual.
+            swiftSettings: settings + [.unsafeFlags(["-enable-testing"])]),
 
-        .target(name: "HotPaths", dependencies: ["Resilience"], path: "HotPaths", swiftSettings: settings),
+        .target(
+            name: "HotPaths", dependencies: ["Resilience", "Measurement", "LoadGenerator"], path: "HotPaths",
+            swiftSettings: settings),
         .executableTarget(name: "hot-paths", dependencies: ["HotPaths"], path: "hot-paths", swiftSettings: settings),
         .target(name: "CAllocations", path: "CAllocations"),
         .executableTarget(
             name: "engine-requests", dependencies: ["LoadGenerator", "Measurement", "CAllocations"],
             path: "engine-requests", swiftSettings: settings),
         suite("Resilience", ["HotPaths"]),
+        suite("Measurement", ["HotPaths"]),
+        suite("LoadGenerator", ["HotPaths"]),
     ]
 )

@@ -34,6 +34,11 @@ func consume(_ value: Int) {
 extension HotPath {
     /// All of them, in the order of the tables.
     package static func all() throws -> [HotPath] {
+        try resilience() + measurement() + loadGenerator()
+    }
+
+    /// Those of the resilience library.
+    package static func resilience() throws -> [HotPath] {
         try breaker() + policies() + pipelines()
     }
 }

@@ -8,7 +8,7 @@ let benchmarks: @Sendable () -> Void = {
         metrics: [.wallClock], timeUnits: .nanoseconds, warmupIterations: 10, scalingFactor: .kilo,
         maxDuration: .milliseconds(500), maxIterations: 100_000)
     do {
-        for path in try HotPath.all() {
+        for path in try HotPath.resilience() {
             Benchmark(path.name) { benchmark in
                 try await path.run(benchmark.scaledIterations.count)
             }
