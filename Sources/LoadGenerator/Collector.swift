@@ -27,6 +27,7 @@ struct Collector {
     private var endedSeconds: [Int]
     private(set) var reports: [WorkerReport] = []
     private(set) var stalls = LatencyHistogram()
+    private(set) var canary = LatencyHistogram()
     private(set) var lastEnd: UInt64 = 0
 
     init(start: UInt64, warmup: UInt64, workers: Int, layout: SliceRecorder.Layout) {
@@ -57,7 +58,10 @@ struct Collector {
             }
             endedSeconds[worker] = ended
         }
-        if UInt64(now) * Self.second >= warmup { stalls.merge(handover.stalls) }
+        if UInt64(now) * Self.second >= warmup {
+            stalls.merge(handover.stalls)
+            canary.merge(handover.canary)
+        }
         if let report = handover.report { reports.append(report) }
     }
 

@@ -29,6 +29,7 @@ struct EngineRun: Sendable {
         var mailboxes: [Mailbox] = []
         var passengers: [Passenger] = []
         do throws(LoadEngineError) {
+            let canary = try Canary(workers: compiled.plan.workers)
             for number in 0..<compiled.plan.workers {
                 let mailbox = Mailbox()
                 mailboxes.append(mailbox)
@@ -36,7 +37,7 @@ struct EngineRun: Sendable {
                     Passenger(
                         worker: try Worker(
                             plan: compiled, number: number, start: start, mailbox: mailbox, resolver: resolver,
-                            stop: stop)))
+                            stop: stop, canary: canary.probes[number])))
             }
         } catch {
             return .failure(error)
@@ -124,7 +125,8 @@ struct EngineRun: Sendable {
         let throttled = machine.to.throttledSeconds - machine.from.throttledSeconds
         let measuredSeconds = Double(workersEnd - min(workersEnd, start + warmup)) / 1e9
         let verdict = GeneratorVerdict(
-            lag: collector.scheduleLag, responseTime: responseTime, steal: steal, throttledSeconds: throttled,
+            lag: collector.scheduleLag, canary: collector.canary, responseTime: responseTime, steal: steal,
+            throttledSeconds: throttled,
             seconds: measuredSeconds, accounting: accounting, failures: failures)
         let lastEnd = max(collector.lastEnd, start) - start
         // Sources with a number of journeys end the load when they have played them.
@@ -135,7 +137,7 @@ struct EngineRun: Sendable {
             accounting: accounting,
             generator: GeneratorHealth(
                 verdict: verdict.verdict, reasons: verdict.reasons, scheduleLag: collector.scheduleLag,
-                loopStalls: collector.stalls, workers: compiled.plan.workers,
+                loopStalls: collector.stalls, canary: collector.canary, workers: compiled.plan.workers,
                 cpuSeconds: machine.to.cpuSeconds - machine.from.cpuSeconds, steal: steal, throttledSeconds: throttled),
             failureSamples: samples(failures),
             addresses: AddressUse.merging(collector.reports.flatMap(\.addresses)), plannedNanoseconds: planned,

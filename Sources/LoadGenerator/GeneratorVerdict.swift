@@ -7,6 +7,8 @@ internal import Measurement
 ///
 /// The limits: the generator's own lateness (picked up − intended) at p99 makes a run doubtful above 1 ms (Lancet and mutated use
 /// the same order) and worthless when it is also more than a quarter of the p99 response time it was to measure, above 10 ms.
+/// An echo inside the generator that takes more than a third of the p99 response time, and above 1 ms, says that much of the tail
+/// would be there with any server: doubtful (field measurements with null services use the same factor of three).
 /// Steal above 1 % is doubtful, above 10 % worthless; so is throttling by a cgroup over the same shares of the time.
 struct GeneratorVerdict {
     private static let millisecond: UInt64 = 1_000_000
@@ -15,7 +17,8 @@ struct GeneratorVerdict {
     private(set) var reasons: [String] = []
 
     init(
-        lag: LatencyHistogram, responseTime: LatencyHistogram, steal: Double, throttledSeconds: Double, seconds: Double,
+        lag: LatencyHistogram, canary: LatencyHistogram, responseTime: LatencyHistogram, steal: Double,
+        throttledSeconds: Double, seconds: Double,
         accounting: Accounting, failures: [FailureKey: UInt64]
     ) {
         if let p99 = lag.percentile(99), p99 > Self.millisecond {
@@ -25,6 +28,15 @@ struct GeneratorVerdict {
                 to: worthless ? .invalid : .degraded,
                 "the generator was late: 1 % of the requests were taken up more than \(Self.milliseconds(p99)) after their time"
                     + (worthless ? ", \(Int((share * 100).rounded())) % of the p99 response time" : ""))
+        }
+        // A p99 takes about a hundred samples to mean more than the highest one.
+        if canary.count >= 100, let echo = canary.percentile(99), echo > Self.millisecond,
+            let p99 = responseTime.percentile(99), echo > p99 / 3
+        {
+            lower(
+                to: .degraded,
+                "an echo inside the generator took \(Self.milliseconds(echo)) at p99, where the p99 response time is "
+                    + "\(Self.milliseconds(p99)): much of the tail is this machine's own")
         }
         if steal > 0.01 {
             lower(

@@ -44,11 +44,14 @@ package struct LoadResult: Sendable {
 package final class LoadEngine: Sendable {
     private let plan: Plan
     private let targets: [ResolvedTarget]
+    /// What may go wrong although the plan can be played, one sentence each; known before anything is sent.
+    package let warnings: [String]
     private let resolver: Resolver
     private let stopFlag: StopFlag
     private let hasRun = Atomic(false)
 
-    /// Checks the plan, looks up the hosts, reads the certificates to trust and makes sure of enough file descriptors.
+    /// Checks the plan, looks up the hosts, reads the certificates to trust and makes sure of enough file descriptors and
+    /// local ports.
     ///
     /// - Throws: one clear error for everything that makes the plan impossible. Nothing has been sent then.
     package convenience init(_ plan: Plan) throws(LoadEngineError) {
@@ -67,6 +70,9 @@ package final class LoadEngine: Sendable {
             if let tls = target.tls { _ = try TLSClient(tls, target: target) }
         }
         try FileDescriptors.ensure(for: plan)
+        let ports = EphemeralPorts()
+        try ports.check(plan, targets)
+        warnings = ports.warning(plan, targets).map { [$0] } ?? []
         self.plan = plan
         self.targets = targets
         resolver = Resolver(plan.targets, lookup: lookup)

@@ -19,7 +19,8 @@ struct MachineWatch {
         getrusage(RUSAGE_SELF.rawValue, &usage)
         cpuSeconds = Self.seconds(usage.ru_utime) + Self.seconds(usage.ru_stime)
         let jiffies =
-            Self.read("/proc/stat").split(separator: "\n").first?.split(separator: " ").compactMap { Double($0) } ?? []
+            ProcFile.read("/proc/stat").split(separator: "\n").first?.split(separator: " ").compactMap { Double($0) }
+            ?? []
         // user nice system idle iowait irq softirq steal; guest time is part of user.
         allJiffies = jiffies.prefix(8).reduce(0, +)
         stolenJiffies = jiffies.count > 7 ? jiffies[7] : 0
@@ -35,22 +36,27 @@ struct MachineWatch {
     private static func seconds(_ time: timeval) -> Double { Double(time.tv_sec) + Double(time.tv_usec) / 1e6 }
 
     private static func throttled() -> Double {
-        // cgroup v2: "0::/path" in /proc/self/cgroup.
-        let line = read("/proc/self/cgroup").split(separator: "\n").first { $0.hasPrefix("0::") }
-        guard let line else { return 0 }
-        for entry in read("/sys/fs/cgroup\(line.dropFirst(3))/cpu.stat").split(separator: "\n") {
-            let words = entry.split(separator: " ")
-            if words.count == 2, words[0] == "throttled_usec" { return (Double(words[1]) ?? 0) / 1e6 }
-        }
-        return 0
+        throttled(groups: ProcFile.read("/proc/self/cgroup")) { ProcFile.read($0) }
     }
 
-    private static func read(_ path: String) -> String {
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { return "" }
-        defer { close(descriptor) }
-        var bytes = [UInt8](repeating: 0, count: 16_384)
-        let count = Glibc.read(descriptor, &bytes, bytes.count)
-        return count > 0 ? String(decoding: bytes[..<count], as: UTF8.self) : ""
+    /// From the text of /proc/self/cgroup: lines `number:controllers:path`, where version 2 has no controllers and version 1 has
+    /// one line for `cpu`, perhaps with others.
+    static func throttled(groups: String, read: (String) -> String) -> Double {
+        for line in groups.split(separator: "\n") {
+            let parts = line.split(separator: ":", maxSplits: 2, omittingEmptySubsequences: false)
+            guard parts.count == 3 else { continue }
+            let controllers = parts[1].split(separator: ",")
+            let (folders, key, scale): ([String], String, Double) =
+                controllers.isEmpty
+                ? ([""], "throttled_usec", 1e6)
+                : controllers.contains("cpu") ? (["/\(parts[1])", "/cpu"], "throttled_time", 1e9) : ([], "", 1)
+            for folder in folders {
+                for entry in read("/sys/fs/cgroup\(folder)\(parts[2])/cpu.stat").split(separator: "\n") {
+                    let words = entry.split(separator: " ")
+                    if words.count == 2, words[0] == key, let time = Double(words[1]) { return time / scale }
+                }
+            }
+        }
+        return 0
     }
 }

@@ -116,7 +116,9 @@ struct Handover: Sendable {
     var endedSecond: Int?
     var counters: WorkerCounters
     /// Wake-up to wait, since the last handover with an `endedSecond`.
-    var stalls: LatencyHistogram
+    var stalls = LatencyHistogram()
+    /// Echoes that came back since then.
+    var canary = LatencyHistogram()
     /// Set once, in a worker's last handover.
     var report: WorkerReport?
 }

@@ -7,7 +7,8 @@ internal import Glibc
 extension Worker {
     /// Something happened to a connection.
     func handle(_ event: epoll_event) {
-        if event.data.u64 >= Self.lookups {
+        if event.data.u64 >= Self.echoes {
+            if event.data.u64 == Self.echoes { canary?.receive() }
             if event.data.u64 == Self.lookups { continueResolving() }
             return
         }

@@ -75,10 +75,16 @@ final class Worker {
     /// User data of the eventfds that ``StopFlag`` and ``Resolver`` ring; no connection has the highest numbers.
     private static let bell = UInt64.max
     static let lookups = UInt64.max - 1
+    /// User data of the canary's connection, the lowest of those that stand for no connection of the load.
+    static let echoes = UInt64.max - 2
+    /// Nil for a worker without one.
+    @exclusivity(unchecked) var canary: CanaryProbe?
 
+    /// - Parameter probe: The worker's end of a ``Canary``, which it closes at its own end.
     /// - Throws: ``LoadEngineError`` when the kernel has no more epoll instances, or TLS can't be set up.
     init(
-        plan: CompiledPlan, number: Int, start: UInt64, mailbox: Mailbox, resolver: Resolver, stop: StopFlag
+        plan: CompiledPlan, number: Int, start: UInt64, mailbox: Mailbox, resolver: Resolver, stop: StopFlag,
+        canary probe: Int32? = nil
     ) throws(LoadEngineError) {
         self.plan = plan
         self.number = number
@@ -117,11 +123,17 @@ final class Worker {
         epoll_ctl(epoll, EPOLL_CTL_ADD, stop.descriptor, &event)
         event.data.u64 = Self.lookups
         epoll_ctl(epoll, EPOLL_CTL_ADD, lookupBell, &event)
+        if let probe {
+            canary = CanaryProbe(descriptor: probe, start: start)
+            event.data.u64 = Self.echoes
+            epoll_ctl(epoll, EPOLL_CTL_ADD, probe, &event)
+        }
     }
 
     deinit {
         resolver.forget(bell: lookupBell)
         close(lookupBell)
+        if let canary { close(canary.descriptor) }
         close(epoll)
         input.deallocate()
         request.free()
@@ -145,6 +157,7 @@ final class Worker {
             expireDue(now)
             expireWaiting(now)
             continueDeferred()
+            if let due = canary?.due, due <= now { canary?.send(now) }
             if now >= nextSecond { endSecond(now) }
             if now >= nextCut { cutSources(now) }
             if now >= loadEnd || isExhausted {
@@ -204,6 +217,7 @@ final class Worker {
     private func nextDeadline() -> UInt64 {
         var next = min(nextSecond, thinking.nextDeadline, deadlines.nextDeadline, nextWaitDeadline)
         if deferred.count > 0 { return 0 }
+        if let due = canary?.due { next = min(next, due) }
         for index in sources.indices {
             if let offset = sources[index].nextOffset { next = min(next, start &+ offset) }
         }
@@ -244,13 +258,12 @@ final class Worker {
     }
 
     private func handOver(endedSecond: Int?, report: WorkerReport?) {
-        var snapshot = LatencyHistogram()
+        var full = Handover(chunk: chunk, endedSecond: endedSecond, counters: counters, report: report)
         if endedSecond != nil || report != nil {
-            snapshot = stalls.snapshot()
+            full.stalls = stalls.snapshot()
             stalls.removeAll()
+            full.canary = canary?.takeLatency() ?? LatencyHistogram()
         }
-        let full = Handover(
-            chunk: chunk, endedSecond: endedSecond, counters: counters, stalls: snapshot, report: report)
         chunk = mailbox.exchange(full)
     }
 

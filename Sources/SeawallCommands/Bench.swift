@@ -79,6 +79,7 @@ package struct Bench: AsyncParsableCommand {
         let result: LoadResult
         do {
             let engine = try LoadEngine(plan)
+            for warning in engine.warnings { Console.error("warning: " + warning) }
             result = try await engine.run(onStart: { _ in }, onTick: { _ in })
         } catch {
             throw CommandFailure(.system, error.message)

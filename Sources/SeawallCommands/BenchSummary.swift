@@ -21,6 +21,10 @@ struct BenchSummary: Encodable {
     var serviceTimeMicroseconds: [String: Double]
     var scheduleLagP50Microseconds: Double
     var scheduleLagP99Microseconds: Double
+    /// An echo inside the generator, beside the load.
+    var canaryMicroseconds: [String: Double]
+    /// The most of the p99 response time that is the generator's and the machine's own.
+    var ownPartP99Microseconds: Double
     var breakdown: [String: Part]
     var connections: Connections
     var failures: [String]
@@ -60,6 +64,8 @@ struct BenchSummary: Encodable {
         let lag = LatencyHistogram.merging(result.slices.map(\.scheduleLag))
         scheduleLagP50Microseconds = Self.microseconds(lag.percentile(50))
         scheduleLagP99Microseconds = Self.microseconds(lag.percentile(99))
+        canaryMicroseconds = Self.quantiles(result.generator.canary)
+        ownPartP99Microseconds = Self.microseconds(result.generator.ownPart(99))
         let parts = Breakdown.merging(result.slices.flatMap(\.breakdown)).first ?? Breakdown(target: "")
         breakdown = Dictionary(
             uniqueKeysWithValues: RequestPart.allCases.compactMap { part in
@@ -107,6 +113,9 @@ struct BenchSummary: Encodable {
             String(
                 format: "  schedule lag   p50 %.0f µs  p99 %.0f µs", scheduleLagP50Microseconds,
                 scheduleLagP99Microseconds))
+        lines.append(row("canary", canaryMicroseconds))
+        lines.append(
+            String(format: "  the generator's own part of the p99: at most %.0f µs", ownPartP99Microseconds))
         let handshakes =
             connections.fullHandshakes + connections.resumedHandshakes > 0
             ? "; TLS handshakes: \(connections.fullHandshakes) full, \(connections.resumedHandshakes) resumed" : ""

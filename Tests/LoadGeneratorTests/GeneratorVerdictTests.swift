@@ -15,6 +15,8 @@ struct GeneratorVerdictTests {
         /// p99 of the generator's own lateness and of the response time, in milliseconds.
         var lag: UInt64 = 0
         var response: UInt64 = 100
+        /// p99 of the canary, in milliseconds.
+        var canary: UInt64 = 0
         var steal = 0.0
         var throttled = 0.0
         var failures: [FailureKey: UInt64] = [:]
@@ -33,6 +35,10 @@ struct GeneratorVerdictTests {
             name: "late, and the response time is mostly that", lag: 40, verdict: .invalid,
             words: "40 % of the p99 response time"),
         Case(name: "late, but the response time is far longer", lag: 40, response: 4_000, verdict: .degraded),
+        Case(
+            name: "an echo takes as long as the answers", response: 12, canary: 6, verdict: .degraded,
+            words: "an echo inside the generator took 6.0 ms at p99, where the p99 response time is 12.0 ms"),
+        Case(name: "an echo is slow, the answers far slower", response: 100, canary: 6, verdict: .valid),
         Case(name: "some steal", steal: 0.03, verdict: .degraded, words: "took 3.0 % of this machine's CPU time"),
         Case(name: "much steal", steal: 0.3, verdict: .invalid),
         Case(name: "throttled now and then", throttled: 0.5, verdict: .degraded, words: "5.0 % of the time"),
@@ -54,13 +60,16 @@ struct GeneratorVerdictTests {
     func verdicts(expected: Case) {
         var lag = LatencyHistogram()
         var response = LatencyHistogram()
+        var canary = LatencyHistogram()
+        canary.record(expected.canary * Self.millisecond, count: 100)
         lag.record(expected.lag * Self.millisecond, count: 100)
         response.record(expected.response * Self.millisecond, count: 100)
         var accounting = Accounting()
         accounting.scheduled = expected.isBalanced ? 100 : 101
         accounting.byOutcome = [.ok: 100]
         let verdict = GeneratorVerdict(
-            lag: lag, responseTime: response, steal: expected.steal, throttledSeconds: expected.throttled, seconds: 10,
+            lag: lag, canary: canary, responseTime: response, steal: expected.steal,
+            throttledSeconds: expected.throttled, seconds: 10,
             accounting: accounting, failures: expected.failures)
         #expect(verdict.verdict == expected.verdict)
         #expect(verdict.reasons.isEmpty == (expected.verdict == .valid))
@@ -70,7 +79,8 @@ struct GeneratorVerdictTests {
     @Test("the worst finding decides, and all are named")
     func combined() {
         let verdict = GeneratorVerdict(
-            lag: LatencyHistogram(), responseTime: LatencyHistogram(), steal: 0.5, throttledSeconds: 0.2, seconds: 10,
+            lag: LatencyHistogram(), canary: LatencyHistogram(), responseTime: LatencyHistogram(), steal: 0.5,
+            throttledSeconds: 0.2, seconds: 10,
             accounting: Accounting(), failures: [:])
         #expect(verdict.verdict == .invalid && verdict.reasons.count == 2)
     }

@@ -57,7 +57,8 @@ extension EngineTests {
             let pause = Plan.Step.think(.uniform(.zero, .seconds(2)))
             let plan = makePlan(
                 port: 1, rate: .constant(perSecond: 50), seconds: 1, steps: [pause, pause, .request(get("/"))])
-            let compiled = CompiledPlan(plan, targets: [try ResolvedTarget(plan.targets[0], lookup: ResolvedTarget.system)])
+            let compiled = CompiledPlan(
+                plan, targets: [try ResolvedTarget(plan.targets[0], lookup: ResolvedTarget.system)])
             let start: UInt64 = 1_000_000_000
             let worker = try Worker(
                 plan: compiled, number: 0, start: start, mailbox: Mailbox(),

@@ -21,6 +21,10 @@ extension HTMLReport {
         }
         parts.append(tiles(summary))
         parts.append(accounting(run.record.accounting))
+        if let own = OwnPart(summary) {
+            let text = "Of the generator itself: at most \(Format.duration(own.nanoseconds)) " + own.words
+            parts.append(Markup.text("p", ["class": "dim"], text))
+        }
         if summary.isEmpty {
             parts.append(Markup.text("p", ["class": "notice"], "No request came due in the measured time."))
         }

@@ -66,6 +66,12 @@ package enum TerminalReport {
         for reason in generator.reasons { page.paragraph("• " + reason, .plain, indent: 14) }
     }
 
+    /// How much of the tail is the generator's own.
+    private static func doubt(_ summary: RunSummary, _ page: inout Page) {
+        guard let own = OwnPart(summary) else { return }
+        page.field("own part", "≤ " + Format.duration(own.nanoseconds), .plain, own.words)
+    }
+
     private static func facts(_ summary: RunSummary, _ page: inout Page) {
         let run = summary.run
         if run.offeredRatePerSecond > 0 {
@@ -84,6 +90,7 @@ package enum TerminalReport {
             "goodput", Format.rate(summary.goodputPerSecond), .plain,
             "answers as expected; errors \(Format.percent(summary.total.errorRatio))")
         accounting(run.accounting, &page)
+        doubt(summary, &page)
     }
 
     private static func accounting(_ accounting: Accounting, _ page: inout Page) {
