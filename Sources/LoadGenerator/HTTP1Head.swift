@@ -142,6 +142,11 @@ private func trimmed(_ base: UnsafePointer<UInt8>, _ start: Int, _ end: Int) -> 
 /// Characters of a header's name (RFC 9110, 5.6.2).
 @inline(__always)
 private func isToken(_ byte: UInt8) -> Bool {
+    // Nearly every name is made of letters and hyphens, which two comparisons tell.
+    (byte | 0x20) &- 0x61 < 26 || byte == 0x2d || isRareToken(byte)
+}
+
+private func isRareToken(_ byte: UInt8) -> Bool {
     // ! # $ % & ' * + - . 0-9 below 64; A-Z ^ _ ` a-z | ~ above.
     let low: UInt64 = 0x03ff_6cfa_0000_0000
     let high: UInt64 = 0x57ff_ffff_c7ff_fffe

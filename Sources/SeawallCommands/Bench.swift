@@ -36,6 +36,9 @@ package struct Bench: AsyncParsableCommand {
     @Option(help: "How arrivals are spaced: uniform or poisson.")
     var arrivals: Spacing = .poisson
 
+    @Option(help: "Time that a user waits after each answer; for a closed load.")
+    var think: DurationArgument?
+
     @Option(help: "Engine threads.")
     var workers = 1
 
@@ -101,6 +104,7 @@ package struct Bench: AsyncParsableCommand {
         var plan = Plan(
             seed: seed, targets: [target], journeys: [Plan.Journey(name: "bench", steps: [.request(request)])],
             sources: [source])
+        if let think { plan.journeys[0].steps.append(.think(.fixed(think.value))) }
         plan.connections.limitPerTarget = connections
         connecting.apply(to: &plan.connections)
         plan.workers = workers
