@@ -88,6 +88,8 @@ class Nginx:
                     listen 127.0.0.1:{self.plain} backlog=4096;
                     listen 127.0.0.1:{self.tls} ssl backlog=4096;
                     ssl_certificate {self.certificate}; ssl_certificate_key {folder}/key.pem; ssl_protocols TLSv1.3;
+                    # Else wrk, which keeps its SSL objects, would resume where others make full handshakes.
+                    ssl_session_tickets off;
                     location / {{ return 200 "{body}"; }}
                 }}
             }}
@@ -209,6 +211,8 @@ def lag(options, nginx):
 
 def idle(options, nginx):
     """Memory of the generator with many idle keep-alive connections, plain and over TLS: the highest it ever had."""
+    # All the handshakes are to be done, and all connections still open, for a while.
+    seconds = max(options.seconds, 20)
     print(f"memory with {options.idle} idle keep-alive connections, all told")
     for kind, url, extra in (
         ("plain", f"http://127.0.0.1:{nginx.plain}/", []),
@@ -216,8 +220,8 @@ def idle(options, nginx):
     ):
         # A user for each connection, who asks once and then thinks for as long as the load lasts.
         command = [
-            options.seawall, "bench", url, "--connections", str(options.idle), "--duration", f"{options.seconds}s",
-            "--strategy", "per-user", "--think", f"{options.seconds}s", "--connect-timeout", "60s", "--json", *extra]
+            options.seawall, "bench", url, "--connections", str(options.idle), "--duration", f"{seconds}s",
+            "--strategy", "per-user", "--think", f"{seconds}s", "--connect-timeout", "60s", "--json", *extra]
         usage = measure_memory(command, options.generator_core)
         print(f"  {kind:<8} {usage[0] / 1024:.1f} MiB at most; {usage[1]} connections made")
 
