@@ -72,7 +72,7 @@ struct EphemeralPorts {
 
 extension Plan {
     /// Requests a second to a target at the highest rate of all open sources together; closed ones go as fast as they can and
-    /// are not counted.
+    /// are not counted, and what stands in a loop is counted once.
     fileprivate func mostRequestsPerSecond(to target: Int) -> Double {
         sources.reduce(0) { sum, source in
             let highest: Double =
@@ -83,9 +83,7 @@ extension Plan {
                 }
             let weight = source.journeys.reduce(0) { $0 + $1.weight }
             let requests = source.journeys.reduce(0.0) { total, entry in
-                let count = journeys[entry.journey].steps.count { step in
-                    if case .request(let request) = step { request.target == target } else { false }
-                }
+                let count = journeys[entry.journey].requests.count { $0.target == target }
                 return total + entry.weight / weight * Double(count)
             }
             return sum + highest * requests
