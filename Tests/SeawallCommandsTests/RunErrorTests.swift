@@ -71,7 +71,8 @@ struct RunErrorTests {
         #expect(await seawall.exitCode() == 3)
         #expect(
             seawall.errors.contains(
-                "target web (http://nowhere.invalid:80) can't be reached: the host name `nowhere.invalid` has no address: "),
+                "target web (http://nowhere.invalid:80) can't be reached: the host name `nowhere.invalid` has no address: "
+            ),
             "\(seawall.errors)")
     }
 
