@@ -159,7 +159,7 @@ let package = Package(
         tests("FaultInjection", ["TestSupport", nioCore, nioPosix]),
         tests("Scenarios", ["TestSupport", "Resilience", "FaultInjection", "Stations"]),
         tests("Stations", ["FaultInjection"]),
-        tests("StationService", ["Stations", "Measurement", "LoadGenerator", nioCore]),
+        tests("StationService", ["TestSupport", "Stations", "Measurement", "LoadGenerator", nioCore]),
         tests("LoadGenerator", ["CTestServer", "Measurement", "COpenSSL", "Patterns"]),
         tests("Patterns", []),
         tests(
