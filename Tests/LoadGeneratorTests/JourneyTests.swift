@@ -196,7 +196,7 @@ extension EngineTests {
                 .request(login), .request(path(text("in/"), .variable(visits))),
                 .set(visits, .init([.variable(visits), text("i")])),
             ]
-            var plan = closed(recorder, steps, users: 2, iterations: 6)
+            var plan = closed(recorder, steps, users: 2, iterations: 6, workers: 2)
             plan.kept = [Array("-".utf8)]
             plan.cookies = true
             _ = try await play(plan)
