@@ -27,8 +27,8 @@ extension Scenario {
 
         /// Which durations of which requests.
         package enum Times: String, Sendable, CaseIterable {
-            /// Response times of successes together with the requests that never got an answer (timeouts, aborted, never
-            /// started) at their age: waiting in vain can't make a percentile better.
+            /// Response times of successes together with the requests that never got an answer (timeouts, no
+            /// connection, aborted, never started) at their age: waiting in vain can't make a percentile better.
             case answers
             /// Response times of the requests that ended as expected, and of no others.
             case successes

@@ -65,8 +65,11 @@ struct ThresholdWatchTests {
         #expect(try missed(threshold(.share(.success), .greater, 0.92, over: 1), in: run, inFlight: 50) == nil)
         #expect(try missed(threshold(.rate, .greater, 120, over: 1), in: run, inFlight: 50) == nil)
         #expect(try missed(threshold(.rate, .greater, 120, over: 1), in: run) == 0)
-        #expect(try missed(threshold(.number(.errors), .equal, 0), in: run, inFlight: 1) == nil)
-        #expect(try missed(threshold(.number(.errors), .equal, 0), in: run) == 0)
+        // What there is none of, and what holds for all, can't come back; a number in between can.
+        #expect(try missed(threshold(.number(.errors), .equal, 0), in: run, inFlight: 1) == 0)
+        #expect(try missed(threshold(.share(.success), .equal, 1), in: run, inFlight: 50) == 0)
+        #expect(try missed(threshold(.number(.errors), .equal, 12, over: 1), in: run, inFlight: 1) == nil)
+        #expect(try missed(threshold(.number(.errors), .equal, 12, over: 1), in: run) == 0)
     }
 
     @Test("during a phase waits for the phase")

@@ -20,13 +20,25 @@ struct SearchEndToEndTests {
         """
     }
 
+    /// Runs a command again, a few times, as long as the machine is too busy for its measurements to be valid.
+    private func whenValid(_ arguments: [String], script: String) async throws -> SeawallProcess {
+        var last: SeawallProcess
+        var attempts = 0
+        repeat {
+            last = try SeawallProcess(arguments, script: script)
+            attempts += 1
+        } while await last.exitCode() == 4 && attempts < 4
+        return last
+    }
+
     @Test("finds the capacity of a station within its precision, and leaves a record and a report")
     func groundTruth() async throws {
-        let station = try await StationUnderTest(#"{"slots": 1, "service": "10ms", "queue": "fifo"}"#)
-        // A second at 20 % above the capacity makes a line of 200 ms; on a busy machine a sleep may last a little longer.
-        let seawall = try SeawallProcess(
+        // Long services, so that the lateness of a busy machine is small beside them.
+        let station = try await StationUnderTest(#"{"slots": 10, "service": "100ms", "queue": "fifo"}"#)
+        // Two seconds at 20 % above the capacity make a line of more than 400 ms.
+        let seawall = try await whenValid(
             [
-                "search", "scenario.yaml", "--slo", "p(90) < 150ms", "--from", "40/s", "--to", "400", "--level", "2s",
+                "search", "scenario.yaml", "--slo", "p(90) < 250ms", "--from", "40/s", "--to", "400", "--level", "2s",
                 "--warmup", "1s", "--repeat", "1", "--precision", "20%", "--out", "out",
             ], script: script(station.url))
         #expect(await seawall.exitCode() == 0, "\(seawall.errors)")
@@ -38,7 +50,7 @@ struct SearchEndToEndTests {
         #expect(low.ratePerSecond >= 60 && high.ratePerSecond <= 160, "\(seawall.errors)")
         #expect(low.met == low.runs && high.met == 0)
         #expect(record.measurements.allSatisfy { $0.requests > 40 && !$0.responseTime.isEmpty })
-        #expect(seawall.errors.hasPrefix("goals: p(90) < 150ms\nsearching from 40/s to 400/s: at most "))
+        #expect(seawall.errors.hasPrefix("goals: p(90) < 250ms\nsearching from 40/s to 400/s: at most "))
         #expect(seawall.output.contains("The capacity lies between "))
         let html = seawall.text("out/report.html")
         #expect(html.contains("p90 response time by rate") && html.contains("The capacity lies between "))
@@ -51,8 +63,8 @@ struct SearchEndToEndTests {
 
     @Test("prints what it found as JSON, and that even the highest rate was met")
     func json() async throws {
-        let station = try await StationUnderTest(#"{"slots": 50, "service": "1ms", "queue": "fifo"}"#)
-        let seawall = try SeawallProcess(
+        let station = try await StationUnderTest(#"{"slots": 50, "service": "100ms", "queue": "fifo"}"#)
+        let seawall = try await whenValid(
             [
                 "search", "scenario.yaml", "--from", "20", "--to", "30", "--level", "1s", "--warmup", "1ms", "--repeat",
                 "1",
@@ -72,8 +84,8 @@ struct SearchEndToEndTests {
 
     @Test("ends with 1 when even the lowest rate misses the goals")
     func belowRange() async throws {
-        let station = try await StationUnderTest(#"{"slots": 5, "service": "20ms", "queue": "fifo"}"#)
-        let seawall = try SeawallProcess(
+        let station = try await StationUnderTest(#"{"slots": 50, "service": "100ms", "queue": "fifo"}"#)
+        let seawall = try await whenValid(
             [
                 "search", "scenario.yaml", "--slo", "p50 < 5ms", "--from", "20", "--level", "1s", "--warmup", "1ms",
                 "--repeat", "2", "--out", "out",
@@ -86,7 +98,7 @@ struct SearchEndToEndTests {
 
     @Test("Ctrl-C ends it with what is known")
     func interrupted() async throws {
-        let station = try await StationUnderTest(#"{"slots": 50, "service": "1ms", "queue": "fifo"}"#)
+        let station = try await StationUnderTest(#"{"slots": 50, "service": "100ms", "queue": "fifo"}"#)
         let seawall = try SeawallProcess(
             [
                 "search", "scenario.yaml", "--slo", "p99 < 10s", "--from", "10", "--to", "10000", "--level", "1s",
@@ -103,7 +115,7 @@ struct SearchEndToEndTests {
 
     @Test("brings the social network up anew for each repetition, with the policies of the variant")
     func social() async throws {
-        let seawall = try SeawallProcess(
+        let seawall = try await whenValid(
             [
                 "search", "scenario.yaml", "--slo", "success > 99%", "--from", "5", "--to", "5", "--level", "1s",
                 "--warmup",

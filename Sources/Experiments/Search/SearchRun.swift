@@ -148,7 +148,7 @@ package struct SearchRun: Sendable {
             verdict: isInvalid ? .invalid : run.thresholds.allSatisfy(\.passed) ? .met : .missed,
             results: run.thresholds, generator: run.generator.verdict, generatorReasons: reasons, requests: requests,
             errors: requests - min(good, requests), goodputPerSecond: run.goodputPerSecond(),
-            responseTime: run.responseTime(SampleFilter(outcomes: [.ok, .timeout, .aborted, .neverStarted])),
+            responseTime: run.responseTime(SampleFilter(outcomes: ThresholdSamples.answers)),
             failure: run.failureSamples.first.map(\.message))
     }
 

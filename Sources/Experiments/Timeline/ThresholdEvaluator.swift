@@ -137,7 +137,16 @@ package struct ThresholdEvaluator {
 
 extension Scenario.Threshold {
     /// Whether a higher value is the better one.
-    fileprivate var prefersHigh: Bool { comparison == .greater || comparison == .greaterOrEqual }
+    fileprivate var prefersHigh: Bool {
+        [.greater, .greaterOrEqual].contains(comparison) || comparison == .equal && isHighest
+    }
+
+    /// Whether the limit is the highest value that there is, all of the requests.
+    private var isHighest: Bool { if case .share = metric { value == 1 } else { false } }
+
+    /// Whether a value that misses the threshold may still turn into one that meets it as requests under way end well. Only
+    /// limits of none and of all can't be reached again.
+    var isOpenWhileInFlight: Bool { comparison == .equal && value > 0 && !isHighest }
 
     fileprivate func isWorse(_ value: Double, than other: Double) -> Bool {
         switch comparison {

@@ -12,6 +12,10 @@ struct ThresholdSamples {
     /// Whether a higher value is the better one.
     let prefersHigh: Bool
 
+    /// Outcomes whose times make the response time that goals and thresholds speak of: successes, and requests that never got an
+    /// answer.
+    static let answers: Set<Outcome> = [.ok, .timeout, .noConnection, .aborted, .neverStarted]
+
     /// Nil when no request has anything to say about it.
     ///
     /// - Parameter seconds: Length of the time that the slices cover.
@@ -84,7 +88,7 @@ extension Scenario.Threshold.Times {
     /// Outcomes whose times are looked at.
     fileprivate var outcomes: Set<Outcome> {
         switch self {
-        case .answers: [.ok, .timeout, .aborted, .neverStarted]
+        case .answers: ThresholdSamples.answers
         case .successes, .serviceTime: [.ok]
         case .all: Set(Outcome.allCases)
         }

@@ -71,8 +71,7 @@ final class ThresholdWatch: Sendable {
         let evaluator = ThresholdEvaluator(run.record, inFlight: run.inFlight)
         for threshold in thresholds {
             guard let abort = threshold.abort, measured > .zero, measured >= abort.after else { continue }
-            // Only more requests could make these true, and more may come.
-            if threshold.comparison == .equal, run.inFlight > 0 { continue }
+            if threshold.isOpenWhileInFlight, run.inFlight > 0 { continue }
             let verdict = evaluator.evaluate(threshold)
             if !verdict.passed, verdict.problem == nil { return Miss(threshold: threshold, measured: verdict.measured) }
         }
