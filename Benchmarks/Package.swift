@@ -40,8 +40,9 @@ let package = Package(
         .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
         .target(name: "CLinux"),
         .target(name: "Measurement", swiftSettings: settings),
+        .target(name: "Patterns", swiftSettings: settings),
         .target(
-            name: "LoadGenerator", dependencies: ["COpenSSL", "CLinux", "Measurement"],
+            name: "LoadGenerator", dependencies: ["COpenSSL", "CLinux", "Measurement", "Patterns"],
             // Its parts are internal; the optimizer goes on as usual.
             swiftSettings: settings + [.unsafeFlags(["-enable-testing"])]),
 

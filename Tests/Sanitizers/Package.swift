@@ -33,8 +33,10 @@ let package = Package(
             ], swiftSettings: settings),
         .target(name: "ResilienceTesting", dependencies: ["Resilience"], swiftSettings: settings),
         .target(name: "Measurement", swiftSettings: settings),
+        .target(name: "Patterns", swiftSettings: settings),
         .target(
-            name: "LoadGenerator", dependencies: ["COpenSSL", "CLinux", "Measurement"], swiftSettings: settings),
+            name: "LoadGenerator", dependencies: ["COpenSSL", "CLinux", "Measurement", "Patterns"],
+            swiftSettings: settings),
 
         .target(name: "TestSupport", dependencies: ["ResilienceTesting"], swiftSettings: settings),
         .target(name: "CTestServer", dependencies: ["COpenSSL"]),
@@ -53,6 +55,7 @@ let package = Package(
             ], swiftSettings: settings),
         .testTarget(
             name: "LoadGeneratorTests",
-            dependencies: ["LoadGenerator", "CTestServer", "Measurement", "COpenSSL"], swiftSettings: settings),
+            dependencies: ["LoadGenerator", "CTestServer", "Measurement", "COpenSSL", "Patterns"],
+            swiftSettings: settings),
     ]
 )
