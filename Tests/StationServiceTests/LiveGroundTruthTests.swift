@@ -95,6 +95,18 @@ struct LiveGroundTruthTests {
             mean = 2e5 + 2 * (try #require(times.mean))
             tail = 1e6 + 2 * Double(try #require(times.percentile(99)))
         }
+
+        /// Whether the machine had time for the instrument: otherwise the run says something about its neighbours.
+        var isLow: Bool { mean < 1.5e6 && tail < 12e6 }
+    }
+
+    /// Plays again, twice at most, while the machine is busy with something else.
+    static func whenQuiet<Run>(_ play: () async throws -> (run: Run, noise: Noise)) async throws -> (Run, Noise) {
+        for _ in 0..<2 {
+            let (run, noise) = try await play()
+            if noise.isLow { return (run, noise) }
+        }
+        return try await play()
     }
 
     /// Adds the station that ``Noise`` is read from, as the last step.
@@ -113,14 +125,16 @@ struct LiveGroundTruthTests {
     func openQueues() async throws {
         var stations = Dictionary(uniqueKeysWithValues: Self.queues.map { ($0.name, $0.options) })
         stations["null"] = Self.nullStation
-        let server = try await StationServer.start(stations, seed: Self.seed)
-        var plan = Self.plan(server, seconds: 8)
-        Self.addNullStation(to: &plan, server, seconds: 8)
-        let result = try await LoadEngine(plan).run()
-        let records = try await server.records()
-        await server.stop()
+        let ((plan, result, records), noise) = try await Self.whenQuiet {
+            let server = try await StationServer.start(stations, seed: Self.seed)
+            var plan = Self.plan(server, seconds: 8)
+            Self.addNullStation(to: &plan, server, seconds: 8)
+            let result = try await LoadEngine(plan).run()
+            let records = try await server.records()
+            await server.stop()
+            return ((plan, result, records), try Noise(result, step: Self.queues.count))
+        }
         #expect(result.accounting.byOutcome == [.ok: result.accounting.scheduled])
-        let noise = try Noise(result, step: Self.queues.count)
 
         for (index, queue) in Self.queues.enumerated() {
             let measured = Self.responseTimes(result, step: index)
@@ -159,27 +173,28 @@ struct LiveGroundTruthTests {
         #expect(abs(theory.utilization - 0.8) < 0.001)
         let names = (0..<4).map { "closed-\($0)" }
         let options = StationOptions(service: .exponential(mean: Self.service))
-        let server = try await StationServer.start(
-            Dictionary(
-                uniqueKeysWithValues: names.map { ($0, options) } + [("null", Self.nullStation)]), seed: Self.seed)
-        var plan = Plan(seed: Self.seed, targets: [], journeys: [], sources: [])
         let think = Duration.nanoseconds(Int64(theory.think * Self.service))
-        for (index, name) in names.enumerated() {
-            plan.targets.append(Self.target(name, server))
-            plan.journeys.append(
-                Plan.Journey(
-                    name: name, steps: [.think(.exponential(mean: think)), .request(Self.request(target: index))]))
-            plan.sources.append(
-                Plan.Source(
-                    name: name, arrivals: .uniform, rate: .closed(users: theory.users), duration: .seconds(8),
-                    journeys: [(index, 1)]))
+        let ((result, records), noise) = try await Self.whenQuiet {
+            let stations = names.map { ($0, options) } + [("null", Self.nullStation)]
+            let server = try await StationServer.start(Dictionary(uniqueKeysWithValues: stations), seed: Self.seed)
+            var plan = Plan(seed: Self.seed, targets: [], journeys: [], sources: [])
+            for (index, name) in names.enumerated() {
+                plan.targets.append(Self.target(name, server))
+                plan.journeys.append(
+                    Plan.Journey(
+                        name: name, steps: [.think(.exponential(mean: think)), .request(Self.request(target: index))]))
+                plan.sources.append(
+                    Plan.Source(
+                        name: name, arrivals: .uniform, rate: .closed(users: theory.users), duration: .seconds(8),
+                        journeys: [(index, 1)]))
+            }
+            Self.addNullStation(to: &plan, server, seconds: 8)
+            let result = try await LoadEngine(plan).run()
+            let records = try await server.records().filter { $0.name != "null" }
+            await server.stop()
+            return ((result, records), try Noise(result, step: 4))
         }
-        Self.addNullStation(to: &plan, server, seconds: 8)
-        let result = try await LoadEngine(plan).run()
-        let records = try await server.records().filter { $0.name != "null" }
-        await server.stop()
         let measured = LatencyHistogram.merging((0..<4).map { Self.responseTimes(result, step: $0) })
-        let noise = try Noise(result, step: 4)
         // About 3,200 requests of a system whose memory is short: its standard deviation is some 3 % of the mean.
         let mean = try #require(measured.mean) / Self.service
         #expect(abs(mean / theory.mean - 1) < 0.14 + noise.mean / Self.service, "mean \(mean), theory \(theory.mean)")
