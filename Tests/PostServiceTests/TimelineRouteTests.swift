@@ -97,7 +97,7 @@ import Testing
         // Each answers only once the other has been asked: one after the other would never come to an end.
         let stub = post.peers
         @Sendable func wait(for path: String) throws(TransportFailure) {
-            for _ in 0..<2000 where stub.requests(to: path).isEmpty { usleep(1000) }
+            for _ in 0..<20_000 where stub.requests(to: path).isEmpty { usleep(1000) }
             if stub.requests(to: path).isEmpty { throw TransportFailure(.timeout, "not asked: \(path)") }
         }
         stub.on("user", "/internal/v1/users?ids=") { _ throws(TransportFailure) in

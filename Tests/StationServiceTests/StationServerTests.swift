@@ -67,8 +67,10 @@ struct StationServerTests {
 
     @Test("the answer to HEAD has no body, and a full queue says 503")
     func full() async throws {
-        let options = StationOptions(service: .fixed(200e6), queue: QueueDiscipline(.fifo, limit: 0))
+        let options = StationOptions(service: .fixed(1e6), queue: QueueDiscipline(.fifo, limit: 0))
         try await with(["db": options]) { server in
+            // Frozen, so that the first is in service for as long as it takes to look.
+            try await server.set(["db": StationControl(freeze: true)])
             let first = try RawConnection(port: server.port)
             first.get("/db")
             try await served(server) { $0.inService == 1 }
@@ -76,6 +78,7 @@ struct StationServerTests {
             second.get("/db", "Connection: close\r\n", method: "HEAD")
             let rejection = second.readAll()
             #expect(rejection.hasPrefix("HTTP/1.1 503 ") && rejection.hasSuffix("\r\n\r\n"))
+            try await server.set([:])
             #expect(first.readHead().hasPrefix("HTTP/1.1 200 "))
             #expect(try await server.records()[0].rejected == 1)
         }
@@ -83,14 +86,19 @@ struct StationServerTests {
 
     @Test("a deadline that is no number is refused, and one that passed in the queue is answered 504")
     func deadlines() async throws {
-        try await with(["db": StationOptions(service: .fixed(60e6), dropsExpired: true)]) { server in
+        try await with(["db": StationOptions(service: .fixed(1e6), dropsExpired: true)]) { server in
             let first = try RawConnection(port: server.port)
             first.get("/db", "X-Deadline-Ms: soon\r\n")
             #expect(first.read(until: "86400000.\n").hasPrefix("HTTP/1.1 400 "))
-            first.get("/db", "X-Deadline-Ms: 1\r\n")
+            // Frozen, so that the first is in service, and the second waits behind it, for as long as it takes to look.
+            try await server.set(["db": StationControl(freeze: true)])
+            first.get("/db", "X-Deadline-Ms: 500\r\n")
             try await served(server) { $0.inService == 1 }
             let second = try RawConnection(port: server.port)
             second.get("/db", "X-Deadline-Ms: 1\r\n")
+            try await served(server) { $0.waiting == 1 }
+            try await Task.sleep(for: .milliseconds(520))
+            try await server.set([:])
             #expect(second.read(until: "queue.\n").hasPrefix("HTTP/1.1 504 "))
             // In service is in service, also beyond its deadline.
             #expect(first.readHead().hasPrefix("HTTP/1.1 200 "))
