@@ -59,8 +59,9 @@ sanitize: setup
 # Optimized, for more inputs a second; what is read lies in a block of exactly its size, so that Address Sanitizer sees every
 # step out of it. Inputs that broke something are left in .build/fuzz.
 fuzz: setup
-	cd $(SANITIZERS) && swift build --product fuzz --sanitize address --sanitize fuzzer -Xswiftc -O -Xswiftc -DFUZZER \
-	    --scratch-path .build/fuzz
+	@# The last -sanitize wins, so the compiler is given both at once: without the fuzzer's there is no coverage to follow.
+	cd $(SANITIZERS) && swift build --product fuzz --sanitize address --sanitize fuzzer \
+	    -Xswiftc -sanitize=address,fuzzer -Xswiftc -O -Xswiftc -DFUZZER --scratch-path .build/fuzz
 	cd $(SANITIZERS) && for target in http1-response json-path histogram; do \
 	    mkdir -p .build/fuzz/corpus/$$target && \
 	    .build/fuzz/debug/fuzz $$target -runs=$(FUZZ_RUNS) -seed=1 -max_len=4096 -print_final_stats=1 \
