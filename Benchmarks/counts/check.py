@@ -30,7 +30,9 @@ PACKAGE = HERE.parent
 BASELINE = HERE / "baseline.json"
 RELEASE = PACKAGE / ".build" / "release"
 # Where two threads take turns as they like, so their counts differ from run to run.
-UNCOUNTED = {"breaker-closed-shared-by-two", "pipeline-of-five-suspending"}
+UNCOUNTED = {
+    "breaker-closed-shared-by-two", "breaker-closed-run-shared-by-two", "pipeline-of-five-suspending",
+}
 PATH_LENGTHS = (1_000, 11_000)
 ENGINE_LENGTHS = (10_000, 60_000)
 # What time does to counts (a bucket of a window that ends, a timer's wheel) lies below this.

@@ -56,6 +56,8 @@ extension CircuitBreaker {
         @inlinable
         mutating func finish(_ verdict: Verdict, retryAfter: Duration?) {
             isFinished = true
+            // Nobody is interested in a call that passed a disabled breaker, so that the clock is not asked either.
+            if !ticket.isAdmitted { return }
             let now = breaker.time.now()
             let duration = max(0, now.nanoseconds.subtractingSaturated(start.nanoseconds))
             breaker.record(ticket, verdict, duration: duration, retryAfter: retryAfter, at: now)
@@ -68,6 +70,7 @@ extension CircuitBreaker {
     /// - Throws: The refusal, a trivial value: nothing is allocated.
     @inlinable
     public func acquire() throws(Rejection) -> Permit {
+        if !isActive { return Permit(breaker: self, ticket: .none, start: MonotonicInstant(nanoseconds: 0)) }
         let now = time.now()
         switch admit(at: now) {
         case .admitted(let ticket): return Permit(breaker: self, ticket: ticket, start: now)

@@ -60,8 +60,6 @@ public final class CircuitBreaker: Sendable {
     private let distance = InlineArray<16, UInt64>(repeating: 0)
     @usableFromInline let quick = QuickCount()
     private let core: Mutex<Core>
-    /// Calls refused since the breaker was made.
-    @usableFromInline let refusals = Atomic<UInt64>(0)
 
     /// Makes a closed breaker.
     ///
@@ -156,7 +154,6 @@ public final class CircuitBreaker: Sendable {
 
     @inlinable
     func refuse(_ rejection: Rejection) -> Admission {
-        refusals.wrappingAdd(1, ordering: .relaxed)
         if hasListener { reportRefusal(rejection.reason) }
         return .refused(rejection)
     }
@@ -168,7 +165,7 @@ public final class CircuitBreaker: Sendable {
 
     @usableFromInline
     func admitSlowly(at now: MonotonicInstant, starts: Bool) -> Admission {
-        let admission = update { core, news in
+        update { core, news in
             var admission = core.admit(at: now.nanoseconds, &news)
             if starts, case .admitted(var ticket) = admission, ticket.isAdmitted {
                 core.machine.begin(&ticket, at: now.nanoseconds)
@@ -176,8 +173,6 @@ public final class CircuitBreaker: Sendable {
             }
             return admission
         }
-        if case .refused = admission { refusals.wrappingAdd(1, ordering: .relaxed) }
-        return admission
     }
 
     /// A call that was admitted without having been started starts now.
@@ -247,8 +242,6 @@ public final class CircuitBreaker: Sendable {
         public var openFor: Duration?
         /// The share of calls that passes while ramping, above 0, below 1.
         public var rampShare: Double?
-        /// Calls refused since the breaker was made.
-        public var refusals: UInt64
     }
 
     /// The state now. An open breaker whose time is over still says open: it moves when the next call comes.
@@ -260,8 +253,7 @@ public final class CircuitBreaker: Sendable {
             return Status(
                 state: core.machine.state, calls: core.machine.callsInWindow(at: now),
                 slowCallsUnderWay: core.machine.slowCallsNow(at: now), failureRate: rates?.failure,
-                slowCallRate: rates?.slow, openFor: openFor, rampShare: core.machine.rampShare,
-                refusals: refusals.load(ordering: .relaxed))
+                slowCallRate: rates?.slow, openFor: openFor, rampShare: core.machine.rampShare)
         }
     }
 }
