@@ -18,7 +18,7 @@ struct ThresholdTests {
             journeys:
               read:
                 - {get: "/v1/posts/${random.posts.id}", service: post, as: someone}
-                - {get: /v1/timelines/home, service: post, as: someone, label: home page}
+                - {get: /v1/timelines/home, service: post, as: someone, label: home page, check: {ok: {status: 200}}}
               write:
                 - {post: /v1/posts, service: post, as: someone, json: {text: "${text(10)}"}}
             faults:

@@ -17,7 +17,7 @@ extension ScenarioReader {
             loads: load.map { load in
                 load.map { ($0.name, max($0.start, Scenario.measuredFrom(load)), $0.end) }
             })
-        let plan = ThresholdPlan(faults: faults?.map(\.fault), load: load)
+        let plan = ThresholdPlan(faults: faults?.map(\.fault), load: load, journeys: journeys)
         let thresholds = items.compactMap { item -> Scenario.Threshold? in
             guard let (text, abort) = readParts(item), var threshold = readText(text, names) else { return nil }
             threshold.abort = abort

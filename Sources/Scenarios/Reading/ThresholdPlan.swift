@@ -7,10 +7,24 @@ struct ThresholdPlan {
     /// Nil when they are faulty: what depends on them is not judged.
     var faults: [Fault]?
     var load: [Scenario.Load]?
+    var journeys: [Scenario.Journey]?
 
     /// Why the threshold makes no sense in this script; nil when it does.
     func problem(with threshold: Scenario.Threshold) -> String? {
-        scopeProblem(threshold) ?? partProblem(threshold) ?? windowProblem(threshold) ?? abortProblem(threshold)
+        scopeProblem(threshold) ?? checksProblem(threshold) ?? partProblem(threshold) ?? windowProblem(threshold)
+            ?? abortProblem(threshold)
+    }
+
+    /// Where nothing is checked nothing fails: the threshold would hold whatever happens.
+    private func checksProblem(_ threshold: Scenario.Threshold) -> String? {
+        guard let journeys, [.share(.checks), .number(.checks)].contains(threshold.metric) else { return nil }
+        let requests = journeys.filter { threshold.journey ?? $0.name == $0.name }.flatMap {
+            $0.steps.flatMap(\.requests)
+        }
+        .filter { threshold.step ?? $0.label == $0.label }
+        if requests.contains(where: { !$0.checks.isEmpty || !$0.captures.isEmpty }) { return nil }
+        let place = threshold.step ?? threshold.journey.map { "'\($0)'" } ?? "the script"
+        return "\(place) has no 'check' and no 'capture', so that no check can fail"
     }
 
     private func scopeProblem(_ threshold: Scenario.Threshold) -> String? {
