@@ -11,6 +11,7 @@ public struct AIMDLimit: LimitAlgorithm {
     /// What is left of the limit after a bad window, 0.5 … 0.99.
     private let backoff: Double
 
+    /// An algorithm that starts at `initial` within `bounds`; `backoff` is what is left after a bad window, 0.5 … 0.99.
     public init(initial: Int, bounds: LimitBounds, backoff: Double = 0.9) {
         self.bounds = bounds
         self.backoff = backoff

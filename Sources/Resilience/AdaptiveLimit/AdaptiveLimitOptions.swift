@@ -23,6 +23,7 @@ public struct AdaptiveLimitOptions: Sendable, Equatable {
         /// The longest time for them; then those that came count. 1 ms … 1 m.
         public var maximumDuration: Duration
 
+        /// A probe every `interval` with so low a `limit`, until it has enough samples or has lasted long enough.
         public init(
             interval: Duration = .seconds(60), limit: Int = 3, samples: Int = 20,
             maximumDuration: Duration = .seconds(1)
@@ -34,6 +35,7 @@ public struct AdaptiveLimitOptions: Sendable, Equatable {
         }
     }
 
+    /// How the limit follows the measured times.
     public var algorithm: Algorithm
     /// Where the limit starts. `minimum` … `maximum`.
     public var initial: Int

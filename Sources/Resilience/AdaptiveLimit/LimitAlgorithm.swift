@@ -12,6 +12,7 @@ public struct LimitSample: Sendable, Hashable {
     /// The calls that ended in a time-out or were refused by the callee.
     public var dropped: Int
 
+    /// A window of calls; nanoseconds are nil when none completed.
     public init(roundTripNanoseconds: Int64?, maximumInFlight: Int, completed: Int, dropped: Int = 0) {
         self.roundTripNanoseconds = roundTripNanoseconds
         self.maximumInFlight = maximumInFlight
@@ -31,6 +32,7 @@ public struct LimitBounds: Sendable, Hashable {
     /// incident past it, and a window above it counts like one with dropped calls. `Int64.max`: no such guard.
     public var maximumHealthyNanoseconds: Int64
 
+    /// Limits from `minimum` to `maximum`; above the healthy time, in nanoseconds, the limit never grows.
     public init(minimum: Int, maximum: Int, maximumHealthyNanoseconds: Int64 = .max) {
         self.minimum = minimum
         self.maximum = maximum

@@ -19,6 +19,7 @@ public struct VegasLimit: LimitAlgorithm {
     private var bounds: LimitBounds
     private var baseline: Int64?
 
+    /// An algorithm that starts at `initial` within `bounds`.
     public init(initial: Int, bounds: LimitBounds) {
         self.bounds = bounds
         estimate = bounds.clamp(Double(initial))

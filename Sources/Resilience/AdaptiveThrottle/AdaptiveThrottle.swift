@@ -168,6 +168,7 @@ public final class AdaptiveThrottle: Sendable {
         public var rejectionShare: Double
     }
 
+    /// What the throttle knows about itself now.
     public var status: Status {
         let now = time.now().nanoseconds
         return core.withLock { core in

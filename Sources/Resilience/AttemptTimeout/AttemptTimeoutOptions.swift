@@ -5,6 +5,7 @@ public struct AttemptTimeoutOptions: Sendable, Equatable {
     /// 1 ms … 1 h.
     public var limit: Duration
 
+    /// A limit of 1 ms … 1 h for each attempt.
     public init(limit: Duration) {
         self.limit = limit
     }

@@ -16,8 +16,10 @@ public struct BulkheadOptions: Sendable, Equatable {
     public var queue: Int
     /// How long a call may wait. 0 … 1 h. The call's deadline may make it shorter.
     public var maximumWait: Duration
+    /// Who gets the next slot.
     public var order: Order
 
+    /// A limit of calls under way, with a queue of the given length and patience behind it.
     public init(limit: Int, queue: Int = 0, maximumWait: Duration = .seconds(1), order: Order = .fifo) {
         self.limit = limit
         self.queue = queue

@@ -11,6 +11,7 @@ public struct ConfigurationFault: Error, Sendable, Hashable, Codable {
     /// The allowed value or key that was probably meant.
     public var nearest: String?
 
+    /// A fault at a place.
     public init(path: [String], message: String, allowed: [String] = [], nearest: String? = nil) {
         self.path = path
         self.message = message
@@ -31,8 +32,10 @@ extension ConfigurationFault: CustomStringConvertible {
 /// Everything that is wrong in a configuration, so that it can be mended in one go. Nothing of the configuration was
 /// applied.
 public struct ConfigurationFaults: Error, Sendable, Hashable, Codable, CustomStringConvertible {
+    /// At least one, in the order in which they were found.
     public var faults: [ConfigurationFault]
 
+    /// An error of all that was found.
     public init(_ faults: [ConfigurationFault]) {
         self.faults = faults
     }

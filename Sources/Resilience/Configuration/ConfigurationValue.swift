@@ -2,12 +2,19 @@
 
 /// A piece of configuration without the format it was written in: YAML, JSON and command lines all become this tree.
 public enum ConfigurationValue: Sendable, Hashable {
+    /// No value.
     case null
+    /// True or false.
     case bool(Bool)
+    /// A whole number.
     case int(Int)
+    /// Any other number.
     case double(Double)
+    /// A text; durations and ratios are texts too.
     case string(String)
+    /// Values in an order.
     case list([ConfigurationValue])
+    /// Values by key.
     case map(ConfigurationMap)
 
     var isList: Bool {
@@ -32,21 +39,27 @@ public enum ConfigurationValue: Sendable, Hashable {
 public struct ConfigurationMap: Sendable, Hashable {
     /// One key with its value.
     public struct Entry: Sendable, Hashable {
+        /// The name.
         public var key: String
+        /// What stands under it.
         public var value: ConfigurationValue
 
+        /// A value under a name.
         public init(_ key: String, _ value: ConfigurationValue) {
             self.key = key
             self.value = value
         }
     }
 
+    /// In the order in which they were written.
     public var entries: [Entry]
 
+    /// A mapping with these entries.
     public init(_ entries: [Entry] = []) {
         self.entries = entries
     }
 
+    /// Whether there is no entry.
     public var isEmpty: Bool {
         entries.isEmpty
     }

@@ -39,6 +39,7 @@ public struct PolicyEdits: Sendable, Equatable {
         if !faults.isEmpty { throw ConfigurationFaults(faults) }
     }
 
+    /// Whether nothing is changed.
     public var isEmpty: Bool {
         entries.isEmpty
     }

@@ -50,10 +50,12 @@ public struct Rejection: Error, Sendable, Hashable {
         }
     }
 
+    /// Why the call was refused.
     public let reason: Reason
     /// -1 stands for "unknown": an optional would cost a byte and its padding.
     @usableFromInline let retryAfterNanoseconds: Int64
 
+    /// A refusal; nil where nobody knows when the call could be admitted.
     public init(_ reason: Reason, retryAfter: Duration? = nil) {
         self.init(reason, retryAfterNanoseconds: retryAfter.map { max(0, $0.nanosecondsSaturated) } ?? -1)
     }

@@ -53,10 +53,12 @@ public struct Timeout: Error, Sendable, Hashable {
         case total
     }
 
+    /// Which limit it was.
     public let scope: Scope
     /// How long the call was allowed to take.
     public let limit: Duration
 
+    /// A limit that passed.
     public init(_ scope: Scope, limit: Duration) {
         self.scope = scope
         self.limit = limit

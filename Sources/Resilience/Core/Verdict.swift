@@ -30,20 +30,27 @@ public struct Classification: Sendable, Hashable {
         case never
     }
 
+    /// What the result says about the callee.
     public var verdict: Verdict
+    /// When another attempt may be made.
     public var retry: RetryRule
     /// How long the callee asked to be left alone (Retry-After); an attempt is never made earlier.
     public var retryAfter: Duration?
 
+    /// A verdict with what follows from it.
     public init(_ verdict: Verdict, retry: RetryRule = .whenIdempotent, retryAfter: Duration? = nil) {
         self.verdict = verdict
         self.retry = retry
         self.retryAfter = retryAfter
     }
 
+    /// The callee did its work.
     public static let success = Classification(.success, retry: .never)
+    /// The callee failed; calls that may be repeated are tried again.
     public static let failure = Classification(.failure)
+    /// The callee is overloaded; calls that may be repeated are tried again.
     public static let throttled = Classification(.throttled)
+    /// Says nothing about the callee, and is not tried again.
     public static let ignore = Classification(.ignore, retry: .never)
 }
 

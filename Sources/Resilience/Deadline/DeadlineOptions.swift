@@ -5,6 +5,7 @@ public struct DeadlineOptions: Sendable, Equatable {
     /// 1 ms … 1 h.
     public var limit: Duration
 
+    /// A limit of 1 ms … 1 h for the whole call.
     public init(limit: Duration) {
         self.limit = limit
     }

@@ -2,6 +2,7 @@
 
 /// The fallback has no parameters: what to answer instead is code and comes with the call.
 public struct FallbackOptions: Sendable, Equatable {
+    /// A fallback has nothing to set but its mode.
     public init() {}
 }
 

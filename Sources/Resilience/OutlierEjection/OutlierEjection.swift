@@ -12,6 +12,7 @@ internal import Synchronization
 public final class OutlierEjection<Endpoint: Hashable & Sendable>: Sendable {
     /// A call to an endpoint, until its result is known.
     public struct Call: Sendable {
+        /// Where the call goes.
         public let endpoint: Endpoint
         /// Nil when the result is nobody's business: the policy is disabled, or the endpoint is not in the list.
         fileprivate let ticket: Ticket?

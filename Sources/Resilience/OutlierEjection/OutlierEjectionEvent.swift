@@ -15,6 +15,8 @@ public enum OutlierEjectionEvent<Endpoint: Hashable & Sendable>: Sendable, Hasha
 
 /// The rule that an endpoint broke.
 public enum OutlierEjectionCause: String, Sendable, Hashable, Codable, CaseIterable {
+    /// Too many failures in a row.
     case consecutiveFailures = "consecutive-failures"
+    /// Too large a share of failures.
     case failureRate = "failure-rate"
 }

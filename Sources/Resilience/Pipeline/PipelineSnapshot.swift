@@ -4,13 +4,16 @@
 public struct PipelineSnapshot: Sendable, Equatable, Codable {
     /// One policy at that moment.
     public struct Policy: Sendable, Equatable, Codable {
+        /// Which policy it is.
         public var kind: PolicyKind
+        /// How far it may act.
         public var mode: PolicyMode
         /// The options, as they would be written in a configuration.
         public var configuration: ConfigurationValue
         /// What the policy knows about itself: for the breaker `state`, `calls`, `failure-rate` …
         public var state: ConfigurationValue
 
+        /// A policy as it stood.
         public init(kind: PolicyKind, mode: PolicyMode, configuration: ConfigurationValue, state: ConfigurationValue) {
             self.kind = kind
             self.mode = mode
@@ -19,6 +22,7 @@ public struct PipelineSnapshot: Sendable, Equatable, Codable {
         }
     }
 
+    /// The name of the pipeline.
     public var name: String
     /// Counts the changes of configuration, from 1.
     public var version: Int
@@ -28,6 +32,7 @@ public struct PipelineSnapshot: Sendable, Equatable, Codable {
     /// `rejected.<reason>`, `would_reject.<reason>`.
     public var counters: [String: UInt64]
 
+    /// A pipeline as it stood.
     public init(name: String, version: Int, policies: [Policy], counters: [String: UInt64]) {
         self.name = name
         self.version = version

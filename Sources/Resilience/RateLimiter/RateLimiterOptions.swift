@@ -10,6 +10,7 @@ public struct RateLimiterOptions: Sendable, Equatable {
     /// How long a call may wait for its turn. 0 (refuse at once) … 1 h.
     public var maximumWait: Duration
 
+    /// A rate, with the calls that may come at once (when nil, those of one second) and how long one may wait.
     public init(rate: CallRate, burst: Int? = nil, maximumWait: Duration = .zero) {
         self.rate = rate
         self.burst = burst

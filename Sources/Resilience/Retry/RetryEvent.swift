@@ -22,5 +22,6 @@ public enum RetryEvent: Sendable, Hashable {
 
     /// Another attempt follows after the delay; `attempt` is its number.
     case retrying(attempt: Int, delay: Duration)
+    /// No further attempt is made, after so many.
     case stopped(StopReason, attempts: Int)
 }

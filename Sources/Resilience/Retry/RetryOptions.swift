@@ -22,8 +22,10 @@ public struct RetryOptions: Sendable, Equatable {
         public var cap: Duration
         /// 1 (constant) … 10.
         public var multiplier: Double
+        /// How the pauses are spread.
         public var jitter: Jitter
 
+        /// Pauses from `base`, multiplied each time, to `cap`.
         public init(
             base: Duration = .milliseconds(50), cap: Duration = .seconds(1), multiplier: Double = 2,
             jitter: Jitter = .full
@@ -48,6 +50,7 @@ public struct RetryOptions: Sendable, Equatable {
         /// Retries per second that are always allowed, for callers with few calls. 0 … 1000.
         public var floorPerSecond: Double
 
+        /// Retries as a share of calls, and so many a second in any case.
         public init(ratio: Double = 0.2, floorPerSecond: Double = 3) {
             self.ratio = ratio
             self.floorPerSecond = floorPerSecond
@@ -56,6 +59,7 @@ public struct RetryOptions: Sendable, Equatable {
 
     /// Attempts in all, the first included. 1 … 100.
     public var attempts: Int
+    /// The pauses between attempts.
     public var backoff: Backoff
     /// Nil lifts the bound, which turns an overload into a retry storm; only for experiments.
     public var budget: Budget?

@@ -34,6 +34,7 @@ public struct MonotonicInstant: Sendable, Hashable, Comparable {
 }
 
 extension MonotonicInstant: InstantProtocol {
+    /// The standard library's duration.
     public typealias Duration = Swift.Duration
 }
 
