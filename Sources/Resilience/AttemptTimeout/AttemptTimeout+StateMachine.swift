@@ -3,34 +3,34 @@
 internal import Synchronization
 
 extension AttemptTimeout {
-    /// The race between an attempt and its timer. Whoever comes first is remembered; the other changes nothing. One
-    /// atomic byte, because every attempt makes one.
+    /// The race between an attempt, its timer and its caller's patience. Who comes first decides what the attempt's
+    /// end means; the others change nothing.
     struct StateMachine: ~Copyable, Sendable {
-        private static let finished: UInt8 = 1
-        private static let expired: UInt8 = 2
+        /// Who came first.
+        enum End: UInt8, Sendable {
+            /// Nobody yet.
+            case none
+            /// The attempt returned.
+            case returned
+            /// Its time was up.
+            case expired
+            /// The caller gave up: whatever the attempt still does is no timeout, however long it takes.
+            case abandoned
+        }
 
-        private let state = Atomic<UInt8>(0)
+        private let state = Atomic<UInt8>(End.none.rawValue)
 
-        /// Whether the attempt has returned.
-        var isFinished: Bool {
-            state.load(ordering: .acquiring) & Self.finished != 0
+        /// Somebody arrives.
+        ///
+        /// - Returns: Whether nobody was there before.
+        func settle(_ end: End) -> Bool {
+            state.compareExchange(expected: End.none.rawValue, desired: end.rawValue, ordering: .acquiringAndReleasing)
+                .exchanged
         }
 
         /// Whether the timer came first.
         var isExpired: Bool {
-            state.load(ordering: .acquiring) & Self.expired != 0
-        }
-
-        /// The timer fired.
-        ///
-        /// - Returns: Whether the attempt has to be told to stop.
-        func expire() -> Bool {
-            state.compareExchange(expected: 0, desired: Self.expired, ordering: .acquiringAndReleasing).exchanged
-        }
-
-        /// The attempt returned.
-        func finish() {
-            state.bitwiseOr(Self.finished, ordering: .acquiringAndReleasing)
+            state.load(ordering: .acquiring) == End.expired.rawValue
         }
     }
 }

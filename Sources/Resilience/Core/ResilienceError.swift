@@ -31,14 +31,15 @@ public enum ResilienceError<Failure: Error>: Error {
         if case .timedOut(let timeout, _) = self { timeout } else { nil }
     }
 
-    /// The same error with a real error of an earlier attempt kept, unless it has one of its own.
+    /// The same error with a real error of an earlier attempt. What an attempt threw after it had been told to stop
+    /// counts only when there is none: mostly it just says that it was stopped.
     @usableFromInline
     func keeping(_ earlier: Failure?) -> ResilienceError {
         switch self {
-        case .rejected(let rejection, nil): .rejected(rejection, last: earlier)
-        case .timedOut(let timeout, nil): .timedOut(timeout, last: earlier)
-        case .cancelled(nil): .cancelled(last: earlier)
-        default: self
+        case .operation: self
+        case .rejected(let rejection, let own): .rejected(rejection, last: earlier ?? own)
+        case .timedOut(let timeout, let own): .timedOut(timeout, last: earlier ?? own)
+        case .cancelled(let own): .cancelled(last: earlier ?? own)
         }
     }
 }

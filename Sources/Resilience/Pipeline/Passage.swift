@@ -71,6 +71,8 @@ struct Passage: Sendable {
     @usableFromInline var now = MonotonicInstant(nanoseconds: 0)
     /// The time that the operation has, in nanoseconds; `.max` without a limit.
     @usableFromInline var limit = Int64.max
+    /// Whether that is the time left until the call's deadline and not the attempt's own limit.
+    @usableFromInline var isLimitTotal = false
     /// The policies that are to be asked.
     var pending: PolicyMask = []
     /// The policies that have to be told how it ends.
@@ -196,7 +198,12 @@ extension ResiliencePipeline {
             if !step.isAdmitted { return step }
         }
         if passage.passed.contains(.circuitBreaker) { circuitBreaker.begin(&passage.breakerTicket, at: passage.now) }
-        passage.limit = attemptLimit(deadline: context.deadline, at: passage.now)
+        passage.limit = attemptTimeout.enforcedLimit
+        if let deadline = context.deadline {
+            let left = max(0, deadline.nanoseconds.subtractingSaturated(passage.now.nanoseconds))
+            passage.isLimitTotal = left < passage.limit
+            if passage.isLimitTotal { passage.limit = left }
+        }
         return .admitted
     }
 
@@ -396,21 +403,17 @@ extension ResiliencePipeline {
 
     // MARK: - Time limits
 
-    /// The time that an attempt has, in nanoseconds: its own limit or what is left until the deadline. `.max` when
-    /// unlimited.
+    /// An attempt's time was up.
+    ///
+    /// - Returns: Which limit it was.
     @usableFromInline
-    func attemptLimit(deadline: MonotonicInstant?, at start: MonotonicInstant) -> Int64 {
-        let limit = attemptTimeout.enforcedLimit
-        guard let deadline else { return limit }
-        return min(limit, max(0, deadline.nanoseconds.subtractingSaturated(start.nanoseconds)))
-    }
-
-    /// Which limit it was that passed.
-    @usableFromInline
-    func timeout(limit: Int64) -> Timeout {
-        attemptTimeout.reportTimeout(limit: limit)
-        let isTotal = attemptTimeout.enforcedLimit > limit
-        return Timeout(isTotal ? .total : .attempt, limit: .nanoseconds(limit))
+    func timeout(_ passage: Passage) -> Timeout {
+        if passage.isLimitTotal {
+            deadline.reportExpiry(limit: passage.limit)
+        } else {
+            attemptTimeout.reportTimeout(limit: passage.limit)
+        }
+        return Timeout(passage.isLimitTotal ? .total : .attempt, limit: .nanoseconds(passage.limit))
     }
 
     private func deadlineRejection() -> Rejection {

@@ -157,11 +157,12 @@ extension ResiliencePipeline {
         case .success(let value): return Attempt(.success(value), classification, runs: 1, end: end)
         case .failure(let error):
             if isExpired {
-                let timeout = timeout(limit: passage.limit)
+                let timeout = timeout(passage)
                 // Only the attempt's own limit is worth another attempt: after the total one nobody waits.
                 let rule = timeout.scope == .attempt ? Classification.RetryRule.whenIdempotent : .never
+                let last = error is CancellationError ? nil : error
                 return Attempt(
-                    .failure(.timedOut(timeout, last: nil)), Classification(.failure, retry: rule), runs: 1,
+                    .failure(.timedOut(timeout, last: last)), Classification(.failure, retry: rule), runs: 1,
                     end: end)
             }
             // An error under cancellation says nothing about the callee, whatever it looks like.

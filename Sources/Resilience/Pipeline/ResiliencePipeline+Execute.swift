@@ -129,6 +129,7 @@ extension ResiliencePipeline {
                 }
                 lastValue = value
             case .failure(.operation(let error)): lastFailure = error
+            case .failure(.timedOut(_, let error)): lastFailure = lastFailure ?? error
             case .failure: break
             }
             guard attempt.isRetryable, case .retry(let delay) = decide(attempt.failed(call), call, at: attempt.end)

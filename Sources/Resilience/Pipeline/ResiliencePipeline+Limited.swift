@@ -10,33 +10,20 @@ extension ResiliencePipeline {
         _ context: CallContext, bindsContext: Bool, until deadline: MonotonicInstant,
         _ operation: @Sendable (CallContext) async throws(Failure) -> Success
     ) async -> (Result<Success, Failure>, isExpired: Bool) {
-        // Safe because this function always waits for the task that uses the closure.
-        await withoutActuallyEscaping(operation) { operation in
-            let race = AttemptTimeout.Race()
-            // A task of its own, because only it must be cancelled when the time is up. It starts on this thread at
-            // once: an operation that returns without waiting needs no timer and no other thread.
-            func start() -> Task<Result<Success, Failure>, Never> {
-                Task.immediate {
-                    defer { race.finish() }
-                    do throws(Failure) {
-                        return .success(try await operation(context))
-                    } catch {
-                        return .failure(error)
-                    }
-                }
+        let landing = AttemptTimeout.Landing()
+        // Safe because only the attempt writes it, and it is read when the attempt has ended.
+        nonisolated(unsafe) var result: Result<Success, Failure>?
+        let isExpired = await AttemptTimeout.run(
+            until: deadline, on: time, binding: bindsContext ? context : nil, landing
+        ) {
+            do throws(Failure) {
+                result = .success(try await operation(context))
+            } catch {
+                result = .failure(error)
             }
-            // A new task copies what is bound when it is made. Binding around that moment alone costs much less than
-            // binding around everything that the task does.
-            let task = bindsContext ? CallContext.$current.withValue(context, operation: start) : start()
-            if race.isFinished { return (await task.value, false) }
-            let alarm = race.arm(task, at: deadline, on: time)
-            let result = await withTaskCancellationHandler {
-                await task.value
-            } onCancel: {
-                task.cancel()
-            }
-            alarm.cancel()
-            return (result, race.isExpired)
+            landing.touchDown()
         }
+        // Safe because the attempt has ended, and it does not end without one.
+        return (result!, isExpired)
     }
 }

@@ -116,7 +116,7 @@ final class PipelineMetrics: Sendable {
         case .retry(.retrying(_, let delay)):
             retries.increment()
             retryDelay.recordNanoseconds(delay.nanosecondsSaturated)
-        case .attemptTimeout(.timedOut(_, shadow: false)): timeouts.increment()
+        case .attemptTimeout(.timedOut(_, shadow: false)), .deadline(.exceeded): timeouts.increment()
         case .fallback(.used(shadow: false)): fallbacks.increment()
         case .adaptiveLimit(.moved(_, let to)): gauge("resilience_adaptive_limit").record(to)
         case .outlierEjection(.ejected(let endpoint, _, _, shadow: false)):

@@ -97,7 +97,7 @@ extension PipelineCounters {
         case .circuitBreaker(.lateResult): lateResults += 1
         case .retry(.retrying): retries += 1
         case .hedge(.started(_, _, _, shadow: false)): hedges += 1
-        case .attemptTimeout(.timedOut(_, shadow: false)): timeouts += 1
+        case .attemptTimeout(.timedOut(_, shadow: false)), .deadline(.exceeded): timeouts += 1
         case .fallback(.used(shadow: false)): fallbacks += 1
         case .outlierEjection(.ejected(_, _, _, shadow: false)): ejections += 1
         default: break

@@ -123,6 +123,8 @@ extension ResilienceEvent.Kind: CustomStringConvertible {
         case .circuitBreaker(.rampedUp(let share)):
             return "circuit-breaker ramps up to \(ConfigurationText.format(ratio: share))"
         case .circuitBreaker(.lateResult): return "circuit-breaker ignored a late result"
+        case .deadline(.exceeded(let limit)):
+            return "ended an attempt after \(ConfigurationText.format(limit)): the call's time was up"
         case .deadline(.wouldExceed(let limit)):
             return "would have ended the call after \(ConfigurationText.format(limit))"
         case .retry(.retrying(let attempt, let delay)):

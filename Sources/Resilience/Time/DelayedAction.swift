@@ -20,25 +20,29 @@ struct DelayedAction: Sendable {
         }
     }
 
-    private let timer: Timer?
+    private let timer: QueuedTimer?
     private let task: Task<Void, Never>?
 
     /// Runs `action` at `instant` or later, never earlier, on the concurrent executor. It has to be quick.
     init(at instant: MonotonicInstant, on time: TimeSource, action: @escaping @Sendable () -> Void) {
+        self.init(Timer(action), at: instant, on: time)
+    }
+
+    /// Lets a timer that is not armed fire at `instant` or later, never earlier, on the concurrent executor.
+    init(_ timer: QueuedTimer, at instant: MonotonicInstant, on time: TimeSource) {
         if time.isSystem {
-            let timer = Timer(action)
             self.timer = timer
             task = nil
             TimerQueue.system.arm(timer, at: instant)
             return
         }
-        timer = nil
+        self.timer = nil
         // Unstructured on purpose: it is owned by this value, and whoever made it cancels it when it has what it waited
         // for.
         task = Task {
             do {
                 try await time.sleep(until: instant)
-                action()
+                timer.fire()
             } catch {}
         }
     }
