@@ -37,6 +37,13 @@ extension HotPath {
             immediate("pipeline-attempt-timeout", attemptTimeout),
             immediate("pipeline-retry-breaker-bulkhead", three),
             immediate("pipeline-of-five", five),
+            HotPath("pipeline-of-five-ending-itself") { count in
+                var sum = 0
+                for _ in 0..<count {
+                    sum &+= try await five.execute(endsAtDeadline: true) { try await returnAtOnce($0) }
+                }
+                consume(sum)
+            },
             HotPath("bare-call-suspending") { count in
                 try await withTaskExecutorPreference(OneThread.shared) {
                     var sum = 0

@@ -48,12 +48,12 @@ extension AttemptTimeout {
     ///
     /// - Parameters:
     ///   - deadline: When it is cancelled.
-    ///   - context: What it finds in `CallContext.current`; nil: what it finds there anyway.
+    ///   - context: What it finds in `CallContext.current`.
     ///   - attempt: Touches down at its end.
     /// - Returns: Whether its time was up before it ended and before the caller gave up.
     @usableFromInline
     static func run(
-        until deadline: MonotonicInstant, on time: TimeSource, binding context: CallContext?,
+        until deadline: MonotonicInstant, on time: TimeSource, binding context: CallContext,
         _ landing: borrowing Landing, _ attempt: @Sendable () async -> Void
     ) async -> Bool {
         if prefersExecutor { return await runAsChild(until: deadline, on: time, binding: context, landing, attempt) }
@@ -63,13 +63,14 @@ extension AttemptTimeout {
             // thread.
             let task = start(attempt, binding: context)
             if landing.isDown {
-                _ = await task.result
+                // It has nothing to say; but only when it is over nobody has the closure any more.
+                try? await task.value
                 return false
             }
             let alarm = Alarm(task)
             let timer = DelayedAction(alarm, at: deadline, on: time)
             await withTaskCancellationHandler {
-                _ = await task.result
+                try? await task.value
             } onCancel: {
                 alarm.abandon()
             }
@@ -85,16 +86,12 @@ extension AttemptTimeout {
     /// throw is wrapped in one that can, and what is not inlined here tells the runtime at length that there is no
     /// executor to prefer. The optimizer inlines calls in loops more readily. `make counts` notices when it doesn't.
     private static func start(
-        _ attempt: @escaping @Sendable () async -> Void, binding context: CallContext?
+        _ attempt: @escaping @Sendable () async -> Void, binding context: CallContext
     ) -> Task<Void, any Error> {
         var task: Task<Void, any Error>?
         while task == nil {
             task = .immediate { () async throws -> Void in
-                if let context {
-                    await CallContext.$current.withValue(context) { await attempt() }
-                } else {
-                    await attempt()
-                }
+                await CallContext.$current.withValue(context) { await attempt() }
             }
         }
         // Safe because the loop ends with a task.
@@ -111,17 +108,13 @@ extension AttemptTimeout {
     /// The same in a child task. Only that one takes the caller's executor over; it costs a task more, which waits for
     /// the deadline.
     private static func runAsChild(
-        until deadline: MonotonicInstant, on time: TimeSource, binding context: CallContext?,
+        until deadline: MonotonicInstant, on time: TimeSource, binding context: CallContext,
         _ landing: borrowing Landing, _ attempt: @Sendable () async -> Void
     ) async -> Bool {
         await withoutActuallyEscaping(attempt) { attempt in
             await withTaskGroup(of: StateMachine.End.self) { group in
                 group.addImmediateTask {
-                    if let context {
-                        await CallContext.$current.withValue(context) { await attempt() }
-                    } else {
-                        await attempt()
-                    }
+                    await CallContext.$current.withValue(context) { await attempt() }
                     return .returned
                 }
                 if !landing.isDown {

@@ -11,11 +11,15 @@ struct CallRequest: Sendable {
     var criticality: Criticality?
     /// Nil: that of the call that this task works for.
     var cohort: Cohort?
+    /// Whether the operation ends by itself at its context's deadline.
+    var endsAtDeadline: Bool
 
     @usableFromInline
     init(
-        idempotency: Idempotency, deadline: MonotonicInstant?, criticality: Criticality?, cohort: Cohort?
+        idempotency: Idempotency, deadline: MonotonicInstant?, criticality: Criticality?, cohort: Cohort?,
+        endsAtDeadline: Bool
     ) {
+        self.endsAtDeadline = endsAtDeadline
         self.idempotency = idempotency
         self.deadline = deadline
         self.criticality = criticality
@@ -33,6 +37,8 @@ struct PipelineCall: Sendable {
     @usableFromInline var delay: Int64 = 0
     /// Whether calls made inside the operation would miss something that they have to take over.
     @usableFromInline var bindsContext = false
+    /// Whether the operation ends by itself at its context's deadline.
+    @usableFromInline var endsAtDeadline = false
     /// When the call came in.
     var start = MonotonicInstant(nanoseconds: 0)
     /// The policies that were switched on when the call came in.
@@ -44,6 +50,7 @@ struct PipelineCall: Sendable {
     @usableFromInline
     init(_ request: CallRequest) {
         context = CallContext(deadline: request.deadline, idempotency: request.idempotency)
+        endsAtDeadline = request.endsAtDeadline
         guard let outer = CallContext.current else {
             context.criticality = request.criticality ?? context.criticality
             context.cohort = request.cohort ?? context.cohort

@@ -197,7 +197,15 @@ extension ResiliencePipeline {
     ) async -> (Result<Success, Failure>, isExpired: Bool) {
         if passage.limit == .max { return (await bound(call.context, operation), false) }
         let deadline = MonotonicInstant(nanoseconds: passage.now.nanoseconds.addingSaturated(passage.limit))
-        return await runLimited(call.context, bindsContext: call.bindsContext, until: deadline, operation)
+        var context = call.context
+        // The earlier of the call's deadline and the attempt's own limit: after it nobody waits for this attempt.
+        context.deadline = deadline
+        if call.endsAtDeadline {
+            let result = await bound(context, operation)
+            if case .success = result { return (result, false) }
+            return (result, !Task.isCancelled && time.now() >= deadline)
+        }
+        return await runLimited(context, until: deadline, operation)
     }
 
     @inlinable @inline(__always)

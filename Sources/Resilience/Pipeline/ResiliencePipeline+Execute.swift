@@ -13,10 +13,13 @@ extension ResiliencePipeline {
     ///   - criticality: How much is lost when the call is refused; `critical` when nobody says anything.
     ///   - cohort: Which part of its class goes first when some of it has to be refused.
     ///   - classifier: What results mean; by default every error but a cancellation is a failure.
+    ///   - endsAtDeadline: Whether the operation ends by itself soon after `deadline` of the context that it is given,
+    ///     as a client does that takes a deadline with each request. Then a time limit costs no task to cancel; an
+    ///     operation that says so and goes on is late.
     ///   - discard: Gets every value that is not returned, such as the response of an attempt that was retried or lost
     ///     to a hedge, to close what it holds; the call waits for it.
-    ///   - operation: Run once per attempt, with the attempt's number and deadline. It has to end soon after its task
-    ///     is cancelled.
+    ///   - operation: Run once per attempt, with the attempt's number and the instant after which nobody waits for
+    ///     this attempt. It has to end soon after its task is cancelled.
     /// - Returns: The operation's result. A value that the classifier calls a failure is returned when there is no
     ///   further attempt.
     /// - Throws: Why there is no result.
@@ -24,11 +27,12 @@ extension ResiliencePipeline {
     public func execute<Success: Sendable, Failure: Error>(
         idempotency: Idempotency = .unsafe, deadline: MonotonicInstant? = nil, criticality: Criticality? = nil,
         cohort: Cohort? = nil, classifier: Classifier<Success, Failure> = .default,
-        discard: (@Sendable (Success) async -> Void)? = nil,
+        endsAtDeadline: Bool = false, discard: (@Sendable (Success) async -> Void)? = nil,
         operation: @Sendable (CallContext) async throws(Failure) -> Success
     ) async throws(ResilienceError<Failure>) -> Success {
         let request = CallRequest(
-            idempotency: idempotency, deadline: deadline, criticality: criticality, cohort: cohort)
+            idempotency: idempotency, deadline: deadline, criticality: criticality, cohort: cohort,
+            endsAtDeadline: endsAtDeadline)
         return try await run(request, classifier, discard, operation).get()
     }
 
@@ -40,6 +44,9 @@ extension ResiliencePipeline {
     ///   - criticality: How much is lost when the call is refused; `critical` when nobody says anything.
     ///   - cohort: Which part of its class goes first when some of it has to be refused.
     ///   - classifier: What results mean; by default every error but a cancellation is a failure.
+    ///   - endsAtDeadline: Whether the operation ends by itself soon after `deadline` of the context that it is given,
+    ///     as a client does that takes a deadline with each request. Then a time limit costs no task to cancel; an
+    ///     operation that says so and goes on is late.
     ///   - discard: Gets every value that is not returned, such as the response of an attempt that was retried or lost
     ///     to a hedge, to close what it holds; the call waits for it.
     ///   - answer: Asked when the call failed and the pipeline's fallback is enforced, but not when the caller gave
@@ -51,12 +58,13 @@ extension ResiliencePipeline {
     public func execute<Success: Sendable, Failure: Error>(
         idempotency: Idempotency = .unsafe, deadline: MonotonicInstant? = nil, criticality: Criticality? = nil,
         cohort: Cohort? = nil, classifier: Classifier<Success, Failure> = .default,
-        discard: (@Sendable (Success) async -> Void)? = nil,
+        endsAtDeadline: Bool = false, discard: (@Sendable (Success) async -> Void)? = nil,
         fallback answer: @Sendable (ResilienceError<Failure>) async -> Success?,
         operation: @Sendable (CallContext) async throws(Failure) -> Success
     ) async throws(ResilienceError<Failure>) -> Success {
         let request = CallRequest(
-            idempotency: idempotency, deadline: deadline, criticality: criticality, cohort: cohort)
+            idempotency: idempotency, deadline: deadline, criticality: criticality, cohort: cohort,
+            endsAtDeadline: endsAtDeadline)
         switch await run(request, classifier, discard, operation) {
         case .success(let value): return value
         case .failure(let error):
