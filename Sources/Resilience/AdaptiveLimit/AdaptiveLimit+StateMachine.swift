@@ -52,6 +52,8 @@ extension AdaptiveLimit {
         private(set) var algorithm: any LimitAlgorithm
         private(set) var inFlight = 0
         private var line = WaitingLine<Waiter>()
+        /// Not later than the expiry of any waiter.
+        private var earliestExpiry = Int64.max
         private var nextID: UInt64 = 0
         private var window = SampleWindow()
         private var probe = Probe.off
@@ -96,10 +98,10 @@ extension AdaptiveLimit {
             if !mayWait || line.count >= options.queue || wait <= 0 || deadline <= now { return .refused }
             nextID += 1
             let patience = now.addingSaturated(wait)
+            let expires = min(patience, deadline)
+            earliestExpiry = line.isEmpty ? expires : min(earliestExpiry, expires)
             line.append(
-                nextID,
-                Waiter(
-                    expires: min(patience, deadline), reason: deadline < patience ? .deadlineTooShort : .queueTimeout))
+                nextID, Waiter(expires: expires, reason: deadline < patience ? .deadlineTooShort : .queueTimeout))
             return .waits(nextID)
         }
 
@@ -118,14 +120,24 @@ extension AdaptiveLimit {
         }
 
         /// Takes out the calls whose wait is over.
+        ///
+        /// The line is gone through only when somebody in it may have to leave, not at each call that comes or ends.
         mutating func removeExpired(at now: Int64) -> [(id: UInt64, reason: Rejection.Reason)] {
-            line.isEmpty ? [] : line.removeAll { $0.expires <= now }.map { ($0.id, $0.element.reason) }
+            if line.isEmpty || now < earliestExpiry { return [] }
+            var earliest = Int64.max
+            let expired = line.removeAll { waiter in
+                if waiter.expires <= now { return true }
+                earliest = min(earliest, waiter.expires)
+                return false
+            }
+            earliestExpiry = earliest
+            return expired.map { ($0.id, $0.element.reason) }
         }
 
-        /// When the queue has to be looked at again; nil while nobody waits. The first in line has come first, and
-        /// only a deadline makes another one leave before it: that one is found a little late, at the next change.
+        /// When the queue has to be looked at again; nil while nobody waits. Not sooner than a millisecond from now,
+        /// so that a long line is not gone through for each of its calls.
         func nextExpiry(at now: Int64) -> Int64? {
-            line.first.map { max($0.element.expires, now.addingSaturated(1_000_000)) }
+            line.isEmpty ? nil : max(earliestExpiry, now.addingSaturated(1_000_000))
         }
 
         /// Takes out a call that gave up.

@@ -137,6 +137,22 @@ struct AdaptiveLimitStateMachineTests {
         #expect(!machine.isProbing && machine.inFlight == 6)
     }
 
+    @Test("wakes for whoever has to leave the queue first, wherever in it that one stands")
+    func earliestExpiry() {
+        let options = AdaptiveLimitOptions(algorithm: .aimd, initial: 1, queue: 4, maximumWait: .seconds(30))
+        var machine = Machine(options: options, seed: 1, at: 0)
+        _ = machine.acquire(at: 0)
+        #expect(machine.acquire(at: 0, mayWait: true) == .waits(1))
+        #expect(machine.acquire(at: 0, deadline: 50 * millisecond, mayWait: true) == .waits(2))
+        #expect(machine.acquire(at: 0, deadline: 90 * millisecond, mayWait: true) == .waits(3))
+        #expect(machine.nextExpiry(at: 0) == 50 * millisecond)
+        #expect(machine.removeExpired(at: 50 * millisecond - 1).isEmpty)
+        #expect(machine.removeExpired(at: 50 * millisecond).map(\.id) == [2])
+        #expect(machine.nextExpiry(at: 50 * millisecond) == 90 * millisecond)
+        #expect(machine.removeExpired(at: 90 * millisecond).map(\.reason) == [.deadlineTooShort])
+        #expect(machine.nextExpiry(at: 90 * millisecond) == 30 * second)
+    }
+
     @Test("keeps limit and calls under way when it is configured anew")
     func configure() {
         var machine = machine(.gradient2, initial: 20)

@@ -82,6 +82,26 @@ struct AdaptiveLimitTests {
         #expect(limit.status.inFlight == 0)
     }
 
+    @Test("a call leaves the queue at its deadline, even when one that may wait longer came first and nothing ends")
+    func deadlineBehindPatience() async throws {
+        let limit = try AdaptiveLimit(
+            AdaptiveLimitOptions(algorithm: .aimd, initial: 1, queue: 4, maximumWait: .seconds(30)), time: clock.source,
+            onEvent: events.record)
+        let hanging = try limit.acquire()
+        let patient = Task { try await limit.acquire(deadline: nil).end(.ignored) }
+        try await waitUntil("the first waits") { limit.status.queued == 1 && clock.sleeperCount == 1 }
+        let latest = clock.now.advanced(by: .milliseconds(50))
+        let hurried = Task { try await limit.acquire(deadline: latest).end(.ignored) }
+        try await waitUntil("both wait") { limit.status.queued == 2 }
+        clock.advance(by: .milliseconds(50))
+        try await waitUntil("the second has left", within: .seconds(5)) { limit.status.queued == 1 }
+        await #expect(throws: ResilienceError<Never>.rejected(Rejection(.deadlineTooShort), last: nil)) {
+            try await hurried.value
+        }
+        hanging.end(.ignored)
+        try await patient.value
+    }
+
     @Test("takes an algorithm of one's own")
     func ownAlgorithm() throws {
         struct Fixed: LimitAlgorithm {
