@@ -38,7 +38,10 @@ public final class AdaptiveLimit: Sendable {
 
     private let core: Mutex<Core>
     private let active: Atomic<Bool>
-    private let followers = Mutex<[@Sendable (Int) -> Void]>([])
+    /// The algorithm's limit, stored under the lock; who is told of a change reads it here, because two changes may be
+    /// told in the wrong order.
+    private let latest: Atomic<Int>
+    private let followers = Mutex<[@Sendable () -> Void]>([])
     private let listener: PolicyListener<AdaptiveLimitEvent>
     private let metrics: PolicyMetrics?
     private let time: TimeSource
@@ -75,6 +78,7 @@ public final class AdaptiveLimit: Sendable {
         let machine = StateMachine(
             options: setting.options ?? .blank, algorithm: algorithm, seed: seed, at: time.now().nanoseconds)
         metrics?.moved(toLimit: machine.limit)
+        latest = Atomic(machine.algorithm.limit)
         core = Mutex(Core(machine: machine, setting: setting))
         active = Atomic(setting.mode != .disabled)
         self.listener = listener
@@ -205,7 +209,7 @@ public final class AdaptiveLimit: Sendable {
         let afterwards = core.withLock { core -> Afterwards in
             let moved = core.machine.finish(ticket, outcome, at: nanoseconds)
             var afterwards = core.machine.queued == 0 ? Afterwards() : settle(&core, at: nanoseconds)
-            afterwards.moved = moved
+            note(moved, &afterwards)
             return afterwards
         }
         perform(afterwards)
@@ -227,6 +231,13 @@ public final class AdaptiveLimit: Sendable {
         return afterwards
     }
 
+    /// The limit has moved, or not. Called under the lock.
+    private func note(_ moved: (from: Int, to: Int)?, _ afterwards: inout Afterwards) {
+        guard let moved else { return }
+        latest.store(moved.to, ordering: .releasing)
+        afterwards.moved = moved
+    }
+
     private func ring() {
         let now = time.now().nanoseconds
         perform(
@@ -240,9 +251,9 @@ public final class AdaptiveLimit: Sendable {
         afterwards.staleAlarm?.cancel()
         for wakeup in afterwards.wakeups { wakeup() }
         if let (from, to) = afterwards.moved {
-            metrics?.moved(toLimit: to)
+            metrics?.moved(toLimit: current)
             listener.report(.moved(from: from, to: to))
-            for follower in followers.withLock({ $0 }) { follower(to) }
+            for follower in followers.withLock({ $0 }) { follower() }
         }
     }
 
@@ -251,12 +262,15 @@ public final class AdaptiveLimit: Sendable {
         listener.report(.rejected(reason, shadow: shadow))
     }
 
-    /// Calls back whenever the limit has moved, outside of every lock and for as long as the limit lives.
-    ///
-    /// - Returns: The limit now.
-    func follow(_ follower: @escaping @Sendable (Int) -> Void) -> Int {
+    /// Calls back whenever the limit has moved, outside of every lock and for as long as the limit lives. What it has
+    /// moved to is `current`.
+    func follow(_ follower: @escaping @Sendable () -> Void) {
         followers.withLock { $0.append(follower) }
-        return core.withLock { $0.machine.algorithm.limit }
+    }
+
+    /// The algorithm's limit now. Takes no lock.
+    var current: Int {
+        latest.load(ordering: .acquiring)
     }
 
     // MARK: - Settings
@@ -295,7 +309,7 @@ public final class AdaptiveLimit: Sendable {
             var afterwards = settle(&core, at: now)
             afterwards.wakeups += wakeups
             let after = core.machine.algorithm.limit
-            if after != before { afterwards.moved = (before, after) }
+            note(after == before ? nil : (before, after), &afterwards)
             return afterwards
         }
         active.store(setting.mode != .disabled, ordering: .relaxed)

@@ -79,14 +79,18 @@ public final class LoadShedder: Sendable {
 
     /// Takes the limit over wherever the options say `adaptive`, from now on and whenever it moves.
     func follow(_ adaptiveLimit: AdaptiveLimit) {
-        limitMoved(to: adaptiveLimit.follow { [weak self] in self?.limitMoved(to: $0) })
+        adaptiveLimit.follow { [weak self, weak adaptiveLimit] in
+            if let adaptiveLimit { self?.takeOver(adaptiveLimit) }
+        }
+        takeOver(adaptiveLimit)
     }
 
-    private func limitMoved(to limit: Int) {
+    private func takeOver(_ adaptiveLimit: AdaptiveLimit) {
         let now = time.now().nanoseconds
         perform(
             core.withLock { core in
-                core.machine.follow(limit)
+                // Read in here: whoever comes last through the lock has the latest, in whatever order they were told.
+                core.machine.follow(adaptiveLimit.current)
                 return settle(&core, at: now)
             })
     }

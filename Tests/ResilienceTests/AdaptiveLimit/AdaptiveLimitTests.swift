@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import Synchronization
 internal import TestSupport
 internal import Testing
 
@@ -100,6 +101,34 @@ struct AdaptiveLimitTests {
         }
         hanging.end(.ignored)
         try await patient.value
+    }
+
+    @Test("who follows the limit ends up with the latest, also when two changes are told in the wrong order")
+    func followersSeeTheLatest() throws {
+        let nested = Mutex<(@Sendable () -> Void)?>(nil)
+        let limit = try AdaptiveLimit(
+            AdaptiveLimitOptions(algorithm: .aimd, initial: 10, window: .milliseconds(10), minimumCalls: 1),
+            time: clock.source
+        ) { _ in
+            // The second change is made and told before the first one's turn has come.
+            nested.withLock { action in
+                defer { action = nil }
+                return action
+            }?()
+        }
+        let shedder = try LoadShedder(LoadShedderOptions(limit: .adaptive), adaptiveLimit: limit, time: clock.source)
+        let clock = clock
+        @Sendable func drop() {
+            for _ in 0..<2 {
+                guard let permit = try? limit.acquire() else { return }
+                clock.advance(by: .milliseconds(20))
+                permit.end(.dropped)
+            }
+        }
+        nested.withLock { $0 = drop }
+        drop()
+        #expect(limit.status.limit == 8)
+        #expect(shedder.status.limit == 8)
     }
 
     @Test("takes an algorithm of one's own")
