@@ -167,6 +167,46 @@ struct BulkheadPipelineTests {
         try await holder.value
     }
 
+    @Test("a call that is cancelled as it is granted its slot gives it back and is cancelled")
+    func cancelledAsGranted() async throws {
+        let (_, pipeline) = try pipeline(["limit": 1, "queue": 1])
+        let bulkhead = pipeline.bulkhead
+        let now = clock.now
+        #expect(bulkhead.admit() == .admitted(.taken))
+        guard case .wait(let id, let longest) = bulkhead.admit() else {
+            Issue.record("the call does not wait")
+            return
+        }
+        bulkhead.release()
+        let result = await Task {
+            withUnsafeCurrentTask { $0?.cancel() }
+            return await bulkhead.wait(id, since: now, atMost: longest, deadline: nil)
+        }.value
+        #expect(result == .cancelled)
+        #expect(bulkhead.status.inFlight == 0)
+    }
+
+    @Test("a call whose deadline passes in the queue is refused for its deadline, as by every other queue")
+    func deadlineInQueue() async throws {
+        let (_, pipeline) = try pipeline(["limit": 1, "queue": 1, "max-wait": "1s"])
+        let gate = Gate()
+        let holder = Task { try await pipeline.execute { _ in await gate.wait() } }
+        try await waitUntil("the slot is taken") { pipeline.bulkhead.status.inFlight == 1 }
+        let latest = clock.now.advanced(by: .milliseconds(20))
+        let waiting = Task {
+            await Result.catching { () async throws(ResilienceError<Broken>) in
+                try await pipeline.execute(deadline: latest) { _ async throws(Broken) -> Int in 1 }
+            }
+        }
+        await clock.sleepers(1)
+        clock.advance(by: .milliseconds(20))
+        #expect(await waiting.value == .failure(.rejected(Rejection(.deadlineTooShort), last: nil)))
+        #expect(pipeline.counters.rejections(.deadlineTooShort) == 1)
+        #expect(pipeline.counters.rejections(.queueTimeout) == 0)
+        gate.open()
+        try await holder.value
+    }
+
     @Test("switching the bulkhead off lets everybody in who waits")
     func switchOff() async throws {
         let (registry, pipeline) = try pipeline(["limit": 1, "queue": 5])

@@ -7,7 +7,7 @@ public final class Bulkhead: Sendable {
     /// How a wait ended.
     enum Resolution: Sendable, Equatable {
         case granted
-        case timedOut
+        case refused(Rejection.Reason)
         case cancelled
     }
 
@@ -155,9 +155,18 @@ public final class Bulkhead: Sendable {
     }
 
     /// Waits for the slot of a call that was told to wait; every such call has to come here exactly once.
-    @usableFromInline
-    func wait(_ id: UInt64, since start: MonotonicInstant, until deadline: MonotonicInstant) async -> WaitResult {
-        let timer = DelayedAction(at: deadline, on: time) { self.giveUp(id, .timedOut) }
+    ///
+    /// - Parameters:
+    ///   - start: When it was told to.
+    ///   - longest: How long it may wait, in nanoseconds.
+    ///   - deadline: When nobody waits for the call any more.
+    func wait(
+        _ id: UInt64, since start: MonotonicInstant, atMost longest: Int64, deadline: MonotonicInstant?
+    ) async -> WaitResult {
+        let patience = MonotonicInstant(nanoseconds: start.nanoseconds.addingSaturated(longest))
+        let latest = min(patience, deadline ?? patience)
+        let reason: Rejection.Reason = latest < patience ? .deadlineTooShort : .queueTimeout
+        let timer = DelayedAction(at: latest, on: time) { self.giveUp(id, .refused(reason)) }
         let resolution = await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
                 let early = update { core -> Resolution? in
@@ -176,11 +185,16 @@ public final class Bulkhead: Sendable {
         timer.cancel()
         switch resolution {
         case .granted:
+            // Nobody has a use for the call any more: its slot goes to the next.
+            if Task.isCancelled {
+                release()
+                return .cancelled
+            }
             listener.report(.waited(start.duration(to: time.now())))
             return .admitted
-        case .timedOut:
-            listener.report(.rejected(.queueTimeout, shadow: false))
-            return .refused(Rejection(.queueTimeout))
+        case .refused(let reason):
+            listener.report(.rejected(reason, shadow: false))
+            return .refused(Rejection(reason))
         case .cancelled:
             return .cancelled
         }

@@ -281,8 +281,7 @@ extension ResiliencePipeline {
             }
             passage.passed.insert(.rateLimiter)
         case .slot(let id, let longest):
-            let latest = MonotonicInstant(nanoseconds: since.nanoseconds.addingSaturated(longest))
-            let result = await bulkhead.wait(id, since: since, until: min(latest, context.deadline ?? latest))
+            let result = await bulkhead.wait(id, since: since, atMost: longest, deadline: context.deadline)
             passage.now = time.now()
             switch result {
             case .admitted: passage.passed.insert(.bulkhead)
