@@ -74,6 +74,17 @@ struct BulkheadStateMachineTests {
         #expect(machine.configure(.init(limit: 3, queue: 4)) == Array(waiters.prefix(2)))
     }
 
+    @Test("a hundred thousand waiters that give up, in whatever order, take no time", .timeLimit(.minutes(1)))
+    func massExit() {
+        let count: UInt64 = 100_000
+        var machine = Machine(options: .init(limit: 1, queue: Int(count)))
+        _ = machine.acquire()
+        let ids = (0..<count).map { _ in waiter(&machine) }
+        // Every place once: the step has no factor in common with the number.
+        let left = (0..<count).count { machine.leave(ids[Int($0 * 77_773 % count)]) }
+        #expect(left == Int(count) && machine.queued == 0)
+    }
+
     @Test("calls under way never exceed the limit, and every slot comes back", arguments: Seeds.some(60))
     func schedules(seed: UInt64) throws {
         var random = SplitMix64(seed: seed)
