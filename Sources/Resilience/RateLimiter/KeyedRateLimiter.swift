@@ -102,11 +102,14 @@ public final class KeyedRateLimiter<Key: Hashable & Sendable>: Sendable {
 
     private func take(_ setting: PolicySetting<RateLimiterOptions>) {
         let now = time.now().nanoseconds
-        current.withLock { $0 = setting }
-        if let options = setting.options {
-            for shard in shards { shard.core.withLock { $0.configure(options, at: now) } }
+        // All under the one lock, so that two changes at once don't leave the shards with different rates.
+        current.withLock { current in
+            current = setting
+            if let options = setting.options {
+                for shard in shards { shard.core.withLock { $0.configure(options, at: now) } }
+            }
+            mode.store(Self.code(setting.mode), ordering: .relaxed)
         }
-        mode.store(Self.code(setting.mode), ordering: .relaxed)
     }
 
     /// Mode and options now.
