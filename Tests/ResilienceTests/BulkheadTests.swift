@@ -290,6 +290,90 @@ struct BulkheadPipelineTests {
     }
 }
 
+@Suite("A bulkhead's permits", .timeLimit(.minutes(1)))
+struct BulkheadPermitTests {
+    let clock = ManualClock()
+
+    func bulkhead(_ limit: Int, queue: Int = 0, mode: PolicyMode = .enforced) -> Bulkhead {
+        Bulkhead(
+            setting: PolicySetting(mode: mode, options: BulkheadOptions(limit: limit, queue: queue)),
+            time: clock.source, listener: PolicyListener(nil))
+    }
+
+    @Test("a permit gives its slot back exactly once, released or dropped")
+    func slots() throws {
+        let bulkhead = bulkhead(2)
+        do {
+            let first = try bulkhead.tryAcquire()
+            let dropped = try bulkhead.tryAcquire()
+            #expect(throws: Rejection(.bulkheadFull)) { _ = try bulkhead.tryAcquire() }
+            first.release()
+            #expect(bulkhead.status.inFlight == 1)
+            _ = dropped
+        }
+        #expect(bulkhead.status.inFlight == 0)
+    }
+
+    @Test("one that may not wait is refused while others do; who waits gets the slot that is released")
+    func waits() async throws {
+        let bulkhead = bulkhead(1, queue: 1)
+        let holder = try await bulkhead.acquire()
+        let waiting = Task { () async throws(ResilienceError<Never>) -> Int in
+            let permit = try await bulkhead.acquire()
+            let inFlight = bulkhead.status.inFlight
+            permit.release()
+            return inFlight
+        }
+        await clock.sleepers(1)
+        #expect(throws: Rejection(.bulkheadFull)) { _ = try bulkhead.tryAcquire() }
+        holder.release()
+        #expect(try await waiting.value == 1)
+        #expect(bulkhead.status == .init(inFlight: 0, queued: 0, limit: 1))
+    }
+
+    @Test("a wait ends at the deadline, after the longest wait, or with its task")
+    func ends() async throws {
+        let bulkhead = bulkhead(1, queue: 3)
+        let holder = try await bulkhead.acquire()
+        func waiter(_ deadline: MonotonicInstant?) -> Task<ResilienceError<Never>?, Never> {
+            Task {
+                do throws(ResilienceError<Never>) {
+                    _ = try await bulkhead.acquire(deadline: deadline)
+                    return nil
+                } catch {
+                    return error
+                }
+            }
+        }
+        let hurried = waiter(clock.now.advanced(by: .milliseconds(10)))
+        let (patient, cancelled) = (waiter(nil), waiter(nil))
+        await clock.sleepers(3)
+        cancelled.cancel()
+        #expect(await cancelled.value == .cancelled(last: nil))
+        clock.advance(by: .milliseconds(10))
+        #expect(await hurried.value == .rejected(Rejection(.deadlineTooShort), last: nil))
+        clock.advance(by: .milliseconds(990))
+        #expect(await patient.value == .rejected(Rejection(.queueTimeout), last: nil))
+        holder.release()
+        #expect(bulkhead.status == .init(inFlight: 0, queued: 0, limit: 1))
+    }
+
+    @Test("a disabled bulkhead hands out permits that hold nothing; one in shadow mode takes slots over the limit")
+    func modes() async throws {
+        let disabled = bulkhead(0, mode: .disabled)
+        let empty = try await disabled.acquire()
+        #expect(disabled.status.inFlight == 0)
+        empty.release()
+        let shadow = bulkhead(1, mode: .shadow)
+        let first = try shadow.tryAcquire()
+        let second = try shadow.tryAcquire()
+        #expect(shadow.status.inFlight == 2)
+        first.release()
+        second.release()
+        #expect(shadow.status.inFlight == 0)
+    }
+}
+
 /// How many are inside, and how many were at most.
 final class Level: Sendable {
     private let core = Mutex((now: 0, highest: 0))

@@ -39,14 +39,18 @@ extension Bulkhead {
         }
 
         /// Asks for a slot.
-        mutating func acquire() -> Admission {
+        ///
+        /// - Parameter mayWait: False for a call that is admitted now or not at all.
+        mutating func acquire(mayWait: Bool = true) -> Admission {
             // Newcomers don't overtake in a FIFO queue; while somebody waits there is no free slot anyway.
             if inFlight < options.limit, queue.isEmpty {
                 inFlight += 1
                 return .granted
             }
             // With no slot at all nobody would ever be granted one.
-            if queue.count >= options.queue || options.maximumWait <= .zero || options.limit == 0 { return .refused }
+            if !mayWait || queue.count >= options.queue || options.maximumWait <= .zero || options.limit == 0 {
+                return .refused
+            }
             nextID += 1
             queue.append(nextID, ())
             return .wait(nextID)

@@ -70,7 +70,7 @@ public final class Bulkhead: Sendable {
     private let free: Atomic<Int>
     private let active: Atomic<Bool>
     private let listener: PolicyListener<BulkheadEvent>
-    private let time: TimeSource
+    let time: TimeSource
 
     init(
         setting: PolicySetting<BulkheadOptions>, time: TimeSource, listener: PolicyListener<BulkheadEvent>
@@ -129,19 +129,21 @@ public final class Bulkhead: Sendable {
     }
 
     /// Asks for a slot without waiting.
+    ///
+    /// - Parameter mayWait: False for a call that is admitted now or not at all.
     @usableFromInline
-    func admit() -> Admission {
-        moveFree(by: -1) ? .admitted(.taken) : admitSlowly()
+    func admit(mayWait: Bool = true) -> Admission {
+        moveFree(by: -1) ? .admitted(.taken) : admitSlowly(mayWait: mayWait)
     }
 
-    private func admitSlowly() -> Admission {
+    private func admitSlowly(mayWait: Bool) -> Admission {
         let (admission, wouldRefuse) = update { core -> (Admission, Bool) in
             switch core.mode {
             case .disabled, .forcedOpen, .forcedClosed: return (.admitted(.none), false)
             case .shadow: return (.admitted(.taken), core.machine.acquireUnconditionally())
             case .enforced: break
             }
-            switch core.machine.acquire() {
+            switch core.machine.acquire(mayWait: mayWait) {
             case .granted: return (.admitted(.taken), false)
             case .refused: return (.refused(Rejection(.bulkheadFull)), false)
             case .wait(let id):
