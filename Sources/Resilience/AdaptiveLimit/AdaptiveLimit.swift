@@ -114,10 +114,11 @@ public final class AdaptiveLimit: Sendable {
 
     /// Admits a call now or not at all.
     ///
+    /// - Parameter share: The share of the limit that the call belongs to.
     /// - Throws: The refusal. It has no `retryAfter`: a call may end at any moment.
-    public func acquire() throws(Rejection) -> Permit {
+    public func acquire(share: CallShare = .none) throws(Rejection) -> Permit {
         guard active.load(ordering: .relaxed) else { return Permit(self, nil) }
-        switch admit(at: time.now(), deadline: nil, mayWait: false) {
+        switch admit(at: time.now(), deadline: nil, share: share, mayWait: false) {
         case .admitted(let ticket): return Permit(self, ticket)
         case .refused(let rejection): throw rejection
         // A call that may not wait is never told to.
@@ -127,12 +128,16 @@ public final class AdaptiveLimit: Sendable {
 
     /// Admits a call, after a wait in the queue if need be.
     ///
-    /// - Parameter deadline: When nobody waits for the call any more.
+    /// - Parameters:
+    ///   - deadline: When nobody waits for the call any more.
+    ///   - share: The share of the limit that the call belongs to.
     /// - Throws: `.rejected` or `.cancelled`.
-    public func acquire(deadline: MonotonicInstant?) async throws(ResilienceError<Never>) -> Permit {
+    public func acquire(
+        deadline: MonotonicInstant?, share: CallShare = .none
+    ) async throws(ResilienceError<Never>) -> Permit {
         guard active.load(ordering: .relaxed) else { return Permit(self, nil) }
         let start = time.now()
-        switch admit(at: start, deadline: deadline, mayWait: true) {
+        switch admit(at: start, deadline: deadline, share: share, mayWait: true) {
         case .admitted(let ticket): return Permit(self, ticket)
         case .refused(let rejection): throw .rejected(rejection, last: nil)
         case .wait(let id):
@@ -145,20 +150,22 @@ public final class AdaptiveLimit: Sendable {
     }
 
     /// Asks for a slot.
-    func admit(at now: MonotonicInstant, deadline: MonotonicInstant?, mayWait: Bool) -> Admission {
+    func admit(
+        at now: MonotonicInstant, deadline: MonotonicInstant?, share: CallShare, mayWait: Bool
+    ) -> Admission {
         let nanoseconds = now.nanoseconds
         let (admission, wouldRefuse, afterwards) = core.withLock { core -> (Admission, Bool, Afterwards) in
             switch core.setting.mode {
             case .enforced: break
             case .shadow:
-                let (ticket, wouldRefuse) = core.machine.observe(at: nanoseconds)
+                let (ticket, wouldRefuse) = core.machine.observe(at: nanoseconds, share: share)
                 return (.admitted(ticket), wouldRefuse, Afterwards())
             default: return (.admitted(nil), false, Afterwards())
             }
             // What has expired must not fill the queue, and who waits goes first.
             var afterwards = core.machine.queued == 0 ? Afterwards() : settle(&core, at: nanoseconds)
             let latest = deadline?.nanoseconds ?? .max
-            switch core.machine.acquire(at: nanoseconds, deadline: latest, mayWait: mayWait) {
+            switch core.machine.acquire(at: nanoseconds, deadline: latest, share: share, mayWait: mayWait) {
             case .granted(let ticket): return (.admitted(ticket), false, afterwards)
             case .refused: return (.refused(Rejection(.limitReached)), false, afterwards)
             case .waits(let id):
@@ -335,6 +342,8 @@ public final class AdaptiveLimit: Sendable {
         public var baseline: Duration?
         /// The mean round trip of the last window; nil before the first.
         public var roundTrip: Duration?
+        /// The calls under way of each share that the options guarantee.
+        public var inFlightByShare: [String: Int]
     }
 
     /// The limit now.
@@ -344,7 +353,8 @@ public final class AdaptiveLimit: Sendable {
                 inFlight: core.machine.inFlight, limit: core.machine.limit, queued: core.machine.queued,
                 isProbing: core.machine.isProbing,
                 baseline: core.machine.algorithm.baselineNanoseconds.map { .nanoseconds($0) },
-                roundTrip: core.machine.lastRoundTrip.map { .nanoseconds($0) })
+                roundTrip: core.machine.lastRoundTrip.map { .nanoseconds($0) },
+                inFlightByShare: core.machine.shares.inFlight)
         }
     }
 }
@@ -357,16 +367,19 @@ extension AdaptiveLimit {
     /// one of `CallContext.current`.
     ///
     /// - Parameters:
+    ///   - share: The share of the limit that the call belongs to; nil: that of `CallContext.current`.
     ///   - classifier: What results mean.
     ///   - operation: Run once, when there is a slot.
     /// - Returns: The operation's result.
     /// - Throws: `.operation`, `.rejected` or `.cancelled`.
     public func run<Success, Failure: Error>(
+        share: CallShare? = nil,
         classifier: Classifier<Success, Failure> = .default, _ operation: () async throws(Failure) -> Success
     ) async throws(ResilienceError<Failure>) -> Success {
         let permit: Permit
         do throws(ResilienceError<Never>) {
-            permit = try await acquire(deadline: CallContext.current?.deadline)
+            let context = CallContext.current
+            permit = try await acquire(deadline: context?.deadline, share: share ?? context?.share ?? .none)
         } catch {
             throw error.widened()
         }

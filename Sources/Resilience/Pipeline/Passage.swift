@@ -11,15 +11,19 @@ struct CallRequest: Sendable {
     var criticality: Criticality?
     /// Nil: that of the call that this task works for.
     var cohort: Cohort?
+    /// Nil: that of the call that this task works for.
+    var share: CallShare?
 
     @usableFromInline
     init(
-        idempotency: Idempotency, deadline: MonotonicInstant?, criticality: Criticality?, cohort: Cohort?
+        idempotency: Idempotency, deadline: MonotonicInstant?, criticality: Criticality?, cohort: Cohort?,
+        share: CallShare?
     ) {
         self.idempotency = idempotency
         self.deadline = deadline
         self.criticality = criticality
         self.cohort = cohort
+        self.share = share
     }
 }
 
@@ -47,7 +51,9 @@ struct PipelineCall: Sendable {
         guard let outer = CallContext.current else {
             context.criticality = request.criticality ?? context.criticality
             context.cohort = request.cohort ?? context.cohort
-            bindsContext = request.deadline != nil || request.criticality != nil || request.cohort != nil
+            context.share = request.share ?? context.share
+            bindsContext =
+                request.deadline != nil || request.criticality != nil || request.cohort != nil || request.share != nil
             return
         }
         if let latest = outer.deadline { context.deadline = min(latest, request.deadline ?? latest) }
@@ -56,8 +62,10 @@ struct PipelineCall: Sendable {
         if outer.attempt > 1 || outer.isHedge { criticality = criticality.lowered }
         context.criticality = criticality
         context.cohort = request.cohort ?? outer.cohort
+        context.share = request.share ?? outer.share
         bindsContext =
             context.deadline != outer.deadline || criticality != outer.criticality || context.cohort != outer.cohort
+            || context.share != outer.share
     }
 }
 
@@ -238,7 +246,7 @@ extension ResiliencePipeline {
             }
         }
         if passage.pending.remove(.adaptiveLimit) != nil {
-            switch adaptiveLimit.admit(at: now, deadline: context.deadline, mayWait: true) {
+            switch adaptiveLimit.admit(at: now, deadline: context.deadline, share: context.share, mayWait: true) {
             case .admitted(nil): break
             case .admitted(let ticket?):
                 passage.limitTicket = ticket

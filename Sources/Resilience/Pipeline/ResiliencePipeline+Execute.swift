@@ -12,6 +12,7 @@ extension ResiliencePipeline {
     ///   - deadline: When nobody waits any more. The earlier one of this and `CallContext.current`'s counts.
     ///   - criticality: How much is lost when the call is refused; `critical` when nobody says anything.
     ///   - cohort: Which part of its class goes first when some of it has to be refused.
+    ///   - share: The kind of work that the call belongs to, where the adaptive limit guarantees a share to it.
     ///   - classifier: What results mean; by default every error but a cancellation is a failure.
     ///   - discard: Gets every value that is not returned, such as the response of an attempt that was retried or lost
     ///     to a hedge, to close what it holds; the call waits for it.
@@ -23,12 +24,12 @@ extension ResiliencePipeline {
     @inlinable
     public func execute<Success: Sendable, Failure: Error>(
         idempotency: Idempotency = .unsafe, deadline: MonotonicInstant? = nil, criticality: Criticality? = nil,
-        cohort: Cohort? = nil, classifier: Classifier<Success, Failure> = .default,
+        cohort: Cohort? = nil, share: CallShare? = nil, classifier: Classifier<Success, Failure> = .default,
         discard: (@Sendable (Success) async -> Void)? = nil,
         operation: @Sendable (CallContext) async throws(Failure) -> Success
     ) async throws(ResilienceError<Failure>) -> Success {
         let request = CallRequest(
-            idempotency: idempotency, deadline: deadline, criticality: criticality, cohort: cohort)
+            idempotency: idempotency, deadline: deadline, criticality: criticality, cohort: cohort, share: share)
         return try await run(request, classifier, discard, operation).get()
     }
 
@@ -39,6 +40,7 @@ extension ResiliencePipeline {
     ///   - deadline: When nobody waits any more. The earlier one of this and `CallContext.current`'s counts.
     ///   - criticality: How much is lost when the call is refused; `critical` when nobody says anything.
     ///   - cohort: Which part of its class goes first when some of it has to be refused.
+    ///   - share: The kind of work that the call belongs to, where the adaptive limit guarantees a share to it.
     ///   - classifier: What results mean; by default every error but a cancellation is a failure.
     ///   - discard: Gets every value that is not returned, such as the response of an attempt that was retried or lost
     ///     to a hedge, to close what it holds; the call waits for it.
@@ -50,13 +52,13 @@ extension ResiliencePipeline {
     @inlinable
     public func execute<Success: Sendable, Failure: Error>(
         idempotency: Idempotency = .unsafe, deadline: MonotonicInstant? = nil, criticality: Criticality? = nil,
-        cohort: Cohort? = nil, classifier: Classifier<Success, Failure> = .default,
+        cohort: Cohort? = nil, share: CallShare? = nil, classifier: Classifier<Success, Failure> = .default,
         discard: (@Sendable (Success) async -> Void)? = nil,
         fallback answer: @Sendable (ResilienceError<Failure>) async -> Success?,
         operation: @Sendable (CallContext) async throws(Failure) -> Success
     ) async throws(ResilienceError<Failure>) -> Success {
         let request = CallRequest(
-            idempotency: idempotency, deadline: deadline, criticality: criticality, cohort: cohort)
+            idempotency: idempotency, deadline: deadline, criticality: criticality, cohort: cohort, share: share)
         switch await run(request, classifier, discard, operation) {
         case .success(let value): return value
         case .failure(let error):
