@@ -131,6 +131,38 @@ struct AdaptiveLimitTests {
         #expect(shedder.status.limit == 8)
     }
 
+    @Test(
+        "in a storm of cancellations every caller is answered once and no more calls are under way than the limit",
+        .timeLimit(.minutes(1)), arguments: Seeds.some(4))
+    func storm(seed: UInt64) async throws {
+        let limit = try AdaptiveLimit(
+            AdaptiveLimitOptions(
+                algorithm: .aimd, initial: 3, maximum: 3, queue: 40, maximumWait: .milliseconds(3)), seed: seed)
+        let level = Level()
+        let ended = await withTaskGroup(of: Int.self) { group in
+            for index in 0..<400 {
+                group.addTask {
+                    var random = SplitMix64(seed: seed &+ UInt64(index))
+                    let (yields, gap) = (random.int(in: 0...6), random.int(in: 0...20))
+                    let call = Task {
+                        try await limit.run {
+                            level.rise()
+                            defer { level.fall() }
+                            for _ in 0..<yields { await Task.yield() }
+                        }
+                    }
+                    for _ in 0..<gap { await Task.yield() }
+                    if random.chance(0.6) { call.cancel() }
+                    _ = await call.result
+                    return 1
+                }
+            }
+            return await group.reduce(0, +)
+        }
+        #expect(ended == 400 && level.highest <= 3, "seed \(seed)")
+        #expect(limit.status.inFlight == 0 && limit.status.queued == 0, "seed \(seed)")
+    }
+
     @Test("takes an algorithm of one's own")
     func ownAlgorithm() throws {
         struct Fixed: LimitAlgorithm {
