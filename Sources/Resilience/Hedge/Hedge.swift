@@ -78,7 +78,12 @@ public final class Hedge: Sendable {
         let context = CallContext(deadline: earliest, attempt: 1, idempotency: idempotency)
         if Task.isCancelled { throw .cancelled(last: nil) }
         guard isActive, idempotency.isRepeatable else {
-            return try await Answer.of(context, classifier, operation).result.get()
+            // Nobody compares its result with another's, so that nobody has to know what it means.
+            do throws(Failure) {
+                return try await operation(context)
+            } catch {
+                throw Task.isCancelled ? .cancelled(last: error) : .operation(error)
+            }
         }
         // Safe because the race has ended before the closure does.
         let settled = await withoutActuallyEscaping(operation) { operation in
