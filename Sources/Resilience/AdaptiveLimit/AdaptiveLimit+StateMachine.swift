@@ -2,6 +2,7 @@
 
 extension AdaptiveLimit {
     /// What a call carries until its result is known.
+    @usableFromInline
     struct Ticket: Sendable, Equatable {
         /// Of a call that was let through without being looked at.
         static let none = Ticket(start: .min, inFlight: 0)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import Synchronization
+public import Synchronization
 
 /// Bounds the calls that are under way at once by a limit that it finds out itself, from how long they take.
 ///
@@ -37,7 +37,7 @@ public final class AdaptiveLimit: Sendable {
     }
 
     private let core: Mutex<Core>
-    private let active: Atomic<Bool>
+    @usableFromInline let active: Atomic<Bool>
     /// The algorithm's limit, stored under the lock; who is told of a change reads it here, because two changes may be
     /// told in the wrong order.
     private let latest: Atomic<Int>
@@ -88,26 +88,36 @@ public final class AdaptiveLimit: Sendable {
 
     /// A call under way. One that is dropped without an outcome counts as ignored.
     public struct Permit: ~Copyable, Sendable {
-        private let limit: AdaptiveLimit
-        private let ticket: Ticket?
-        private var isFinished = false
+        @usableFromInline let limit: AdaptiveLimit
+        /// Nil for a call that nobody looks at.
+        @usableFromInline let ticket: Ticket?
+        @usableFromInline var isFinished = false
 
-        fileprivate init(_ limit: AdaptiveLimit, _ ticket: Ticket?) {
+        @inlinable
+        init(_ limit: AdaptiveLimit, _ ticket: Ticket?) {
             self.limit = limit
             self.ticket = ticket
         }
 
+        @inlinable
         deinit {
-            if !isFinished, let ticket { limit.finish(ticket, .ignored, at: limit.time.now()) }
+            if !isFinished, let ticket { limit.finish(ticket, .ignored) }
         }
 
         /// The call has ended.
         ///
         /// - Parameter outcome: What its end says about load.
+        @inlinable
         public consuming func end(_ outcome: Outcome) {
             isFinished = true
-            if let ticket { limit.finish(ticket, outcome, at: limit.time.now()) }
+            if let ticket { limit.finish(ticket, outcome) }
         }
+    }
+
+    /// Whether calls have to ask at all.
+    @inlinable
+    var isActive: Bool {
+        active.load(ordering: .relaxed)
     }
 
     // MARK: - Calls
@@ -116,13 +126,18 @@ public final class AdaptiveLimit: Sendable {
     ///
     /// - Parameter share: The share of the limit that the call belongs to.
     /// - Throws: The refusal. It has no `retryAfter`: a call may end at any moment.
+    @inlinable
     public func acquire(share: CallShare = .none) throws(Rejection) -> Permit {
-        guard active.load(ordering: .relaxed) else { return Permit(self, nil) }
+        try Permit(self, isActive ? admitNow(share) : nil)
+    }
+
+    @usableFromInline
+    func admitNow(_ share: CallShare) throws(Rejection) -> Ticket? {
         switch admit(at: time.now(), deadline: nil, share: share, mayWait: false) {
-        case .admitted(let ticket): return Permit(self, ticket)
+        case .admitted(let ticket): return ticket
         case .refused(let rejection): throw rejection
         // A call that may not wait is never told to.
-        case .wait: return Permit(self, nil)
+        case .wait: return nil
         }
     }
 
@@ -135,7 +150,7 @@ public final class AdaptiveLimit: Sendable {
     public func acquire(
         deadline: MonotonicInstant?, share: CallShare = .none
     ) async throws(ResilienceError<Never>) -> Permit {
-        guard active.load(ordering: .relaxed) else { return Permit(self, nil) }
+        if !isActive { return Permit(self, nil) }
         let start = time.now()
         switch admit(at: start, deadline: deadline, share: share, mayWait: true) {
         case .admitted(let ticket): return Permit(self, ticket)
@@ -208,6 +223,11 @@ public final class AdaptiveLimit: Sendable {
         case .cancelled: break
         }
         return resolution
+    }
+
+    @usableFromInline
+    func finish(_ ticket: Ticket, _ outcome: Outcome) {
+        finish(ticket, outcome, at: time.now())
     }
 
     /// Gives a slot back and takes the call's end into account.

@@ -10,8 +10,10 @@ extension AdaptiveThrottle {
     /// A call is counted when it is made, not when it returns, so that a callee that answers nothing at all is
     /// throttled too. It is given `patience` to answer first: without it a burst of calls after a start would be
     /// refused only because the first answers are still on the way.
+    @usableFromInline
     struct StateMachine: Sendable {
         /// What a call carries until its result is known.
+        @usableFromInline
         struct Ticket: Sendable, Equatable {
             /// The number of the bucket that the call was counted in.
             var bucket: Int64

@@ -3,19 +3,22 @@
 extension Bulkhead {
     /// A slot, for code that can't be a closure in a pipeline. Given back when the permit is dropped.
     public struct Permit: ~Copyable, Sendable {
-        private let bulkhead: Bulkhead
-        private let slot: Slot
+        @usableFromInline let bulkhead: Bulkhead
+        @usableFromInline let slot: Slot
 
-        fileprivate init(_ bulkhead: Bulkhead, _ slot: Slot) {
+        @inlinable
+        init(_ bulkhead: Bulkhead, _ slot: Slot) {
             self.bulkhead = bulkhead
             self.slot = slot
         }
 
+        @inlinable
         deinit {
             if slot == .taken { bulkhead.release() }
         }
 
         /// The call is over.
+        @inlinable
         public consuming func release() {}
     }
 
@@ -23,13 +26,18 @@ extension Bulkhead {
     ///
     /// - Returns: The slot; an empty permit when the bulkhead is disabled.
     /// - Throws: The refusal. It has no `retryAfter`: a call may end at any moment.
+    @inlinable
     public func tryAcquire() throws(Rejection) -> Permit {
-        if !isActive { return Permit(self, .none) }
+        try Permit(self, isActive ? admitNow() : .none)
+    }
+
+    @usableFromInline
+    func admitNow() throws(Rejection) -> Slot {
         switch admit(mayWait: false) {
-        case .admitted(let slot): return Permit(self, slot)
+        case .admitted(let slot): return slot
         case .refused(let rejection): throw rejection
         // A call that may not wait is never told to.
-        case .wait: return Permit(self, .none)
+        case .wait: return .none
         }
     }
 

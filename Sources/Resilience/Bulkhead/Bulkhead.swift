@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import Synchronization
+public import Synchronization
 
 /// Bounds the calls that are under way at once, so that one slow callee can't take all of the caller's resources.
 public final class Bulkhead: Sendable {
@@ -68,7 +68,7 @@ public final class Bulkhead: Sendable {
     /// changes something, the limit is exceeded, or the bulkhead is not enforced. Only whoever holds the lock makes it
     /// negative or not negative again, and takes over before what has happened meanwhile.
     private let free: Atomic<Int>
-    private let active: Atomic<Bool>
+    @usableFromInline let active: Atomic<Bool>
     private let listener: PolicyListener<BulkheadEvent>
     let time: TimeSource
 
@@ -83,7 +83,7 @@ public final class Bulkhead: Sendable {
         self.time = time
     }
 
-    @usableFromInline
+    @inlinable
     var isActive: Bool {
         active.load(ordering: .relaxed)
     }

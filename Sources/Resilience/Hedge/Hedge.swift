@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import Synchronization
+public import Synchronization
 
 /// Makes a call a second time while the first attempt is still under way, when that one is slower than usual, and
 /// returns whichever answer comes first.
@@ -16,7 +16,7 @@ public final class Hedge: Sendable {
     }
 
     private let core: Mutex<Core>
-    private let active: Atomic<Bool>
+    @usableFromInline let active: Atomic<Bool>
     let listener: PolicyListener<HedgeEvent>
     private let metrics: HedgeMetrics?
     @usableFromInline let time: TimeSource
@@ -51,7 +51,7 @@ public final class Hedge: Sendable {
         self.time = time
     }
 
-    @usableFromInline
+    @inlinable
     var isActive: Bool {
         active.load(ordering: .relaxed)
     }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import Synchronization
+public import Synchronization
 
 /// Keeps an overloaded server useful: works on a bounded number of calls, lets few wait, not long and the newest
 /// first, and refuses the least critical ones before they cost anything.
@@ -35,7 +35,7 @@ public final class LoadShedder: Sendable {
     }
 
     private let core: Mutex<Core>
-    private let active: Atomic<Bool>
+    @usableFromInline let active: Atomic<Bool>
     private let listener: PolicyListener<LoadShedderEvent>
     private let metrics: PolicyMetrics?
     private let time: TimeSource
@@ -97,20 +97,29 @@ public final class LoadShedder: Sendable {
 
     /// A place, given back when the permit is dropped.
     public struct Permit: ~Copyable, Sendable {
-        private let shedder: LoadShedder
-        private let holdsPlace: Bool
+        @usableFromInline let shedder: LoadShedder
+        @usableFromInline let holdsPlace: Bool
 
-        fileprivate init(_ shedder: LoadShedder, holdsPlace: Bool) {
+        @inlinable
+        init(_ shedder: LoadShedder, holdsPlace: Bool) {
             self.shedder = shedder
             self.holdsPlace = holdsPlace
         }
 
+        @inlinable
         deinit {
             if holdsPlace { shedder.release() }
         }
 
         /// The work is done.
+        @inlinable
         public consuming func release() {}
+    }
+
+    /// Whether calls have to ask at all.
+    @inlinable
+    var isActive: Bool {
+        active.load(ordering: .relaxed)
     }
 
     /// Asks for a place.
@@ -120,10 +129,18 @@ public final class LoadShedder: Sendable {
     ///   - cohort: Which part of its class goes first.
     ///   - deadline: When nobody waits for the answer any more.
     /// - Throws: `.rejected` or `.cancelled`.
+    @inlinable
     public func acquire(
         _ criticality: Criticality = .critical, cohort: Cohort = Cohort(127), deadline: MonotonicInstant? = nil
     ) async throws(ResilienceError<Never>) -> Permit {
-        guard active.load(ordering: .relaxed) else { return Permit(self, holdsPlace: false) }
+        if !isActive { return Permit(self, holdsPlace: false) }
+        return try await acquireActive(criticality, cohort, deadline)
+    }
+
+    @usableFromInline
+    func acquireActive(
+        _ criticality: Criticality, _ cohort: Cohort, _ deadline: MonotonicInstant?
+    ) async throws(ResilienceError<Never>) -> Permit {
         let start = time.now()
         switch admit(criticality, cohort, deadline: deadline?.nanoseconds ?? .max, at: start.nanoseconds) {
         case .admitted(let holdsPlace): return Permit(self, holdsPlace: holdsPlace)
@@ -223,6 +240,7 @@ public final class LoadShedder: Sendable {
     }
 
     /// Gives a place back.
+    @usableFromInline
     func release() {
         let now = time.now().nanoseconds
         perform(

@@ -88,13 +88,20 @@ public final class OutlierEjection<Endpoint: Hashable & Sendable>: Sendable {
         core.withLock { $0.machine.ejected }
     }
 
+    // Specialized for what endpoints usually are: a caller in another module can't do it by itself, and generic code asks
+    // the runtime about the endpoint's type at every step.
+
     /// A call to the endpoint begins.
+    @specialized(where Endpoint == String)
+    @specialized(where Endpoint == Int)
     public func begin(_ endpoint: Endpoint) -> Call {
         guard active.load(ordering: .relaxed) else { return Call(endpoint: endpoint, ticket: nil) }
         return Call(endpoint: endpoint, ticket: core.withLock { $0.machine.ticket(for: endpoint) })
     }
 
     /// The call has ended. A call that nobody ends changes nothing.
+    @specialized(where Endpoint == String)
+    @specialized(where Endpoint == Int)
     public func end(_ call: Call, _ verdict: Verdict) {
         guard let ticket = call.ticket else { return }
         let now = time.now().nanoseconds

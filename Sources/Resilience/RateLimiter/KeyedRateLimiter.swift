@@ -68,6 +68,8 @@ public final class KeyedRateLimiter<Key: Hashable & Sendable>: Sendable {
     /// Admits a call of the key now or not at all.
     ///
     /// - Throws: The refusal, with the exact time after which a call of the key is admitted.
+    @specialized(where Key == String)
+    @specialized(where Key == Int)
     public func acquire(_ key: Key) throws(Rejection) {
         let mode = mode.load(ordering: .relaxed)
         if mode == 0 { return }
