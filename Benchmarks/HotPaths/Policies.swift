@@ -16,7 +16,7 @@ extension HotPath {
         let shedder = try LoadShedder(LoadShedderOptions(limit: 64))
         let endpoints = try OutlierEjection([0, 1, 2])
         let hedge = try Hedge()
-        return [
+        let enforced = [
             HotPath("rate-limiter-admitted") { count in
                 for _ in 0..<count { try limiter.acquireNow() }
             },
@@ -51,5 +51,51 @@ extension HotPath {
                 consume(sum)
             },
         ]
+        return try enforced + disabled()
+    }
+
+    /// Policies that are switched off: what an operator pays for having them at hand.
+    private static func disabled() throws -> [HotPath] {
+        let limit = try AdaptiveLimit(mode: .disabled)
+        let throttle = try AdaptiveThrottle(mode: .disabled)
+        let shedder = try LoadShedder(LoadShedderOptions(limit: 64), mode: .disabled)
+        let endpoints = try OutlierEjection([0, 1, 2], mode: .disabled)
+        let hedge = try Hedge(mode: .disabled)
+        return [
+            HotPath("adaptive-limit-disabled") { count in
+                for _ in 0..<count { try limit.acquire().end(.completed) }
+            },
+            HotPath("adaptive-throttle-disabled") { count in
+                for _ in 0..<count { try throttle.acquire().end(.success) }
+            },
+            HotPath("load-shedder-disabled") { count in
+                for _ in 0..<count { try await shedder.acquire().release() }
+            },
+            HotPath("outlier-ejection-disabled") { count in
+                for _ in 0..<count { endpoints.end(endpoints.begin(1), .success) }
+            },
+            HotPath("hedge-disabled") { count in
+                var sum = 0
+                for index in 0..<count {
+                    sum &+= try await hedge.run(idempotency: .safe) { context async throws(Rejection) in
+                        context.attempt &+ index
+                    }
+                }
+                consume(sum)
+            },
+            // The bare closure, to be taken off the one above.
+            HotPath("hedge-none") { count in
+                var sum = 0
+                for index in 0..<count { sum &+= try await attempt { $0.attempt &+ index } }
+                consume(sum)
+            },
+        ]
+    }
+
+    /// What is left of a hedge that does nothing.
+    @inline(never)
+    private static func attempt(_ operation: @Sendable (CallContext) async throws(Rejection) -> Int) async throws -> Int
+    {
+        try await operation(CallContext(attempt: 1, idempotency: .safe))
     }
 }

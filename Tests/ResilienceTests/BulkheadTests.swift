@@ -74,6 +74,17 @@ struct BulkheadStateMachineTests {
         #expect(machine.configure(.init(limit: 3, queue: 4)) == Array(waiters.prefix(2)))
     }
 
+    @Test("a hundred thousand waiters that give up, in whatever order, take no time", .timeLimit(.minutes(1)))
+    func massExit() {
+        let count: UInt64 = 100_000
+        var machine = Machine(options: .init(limit: 1, queue: Int(count)))
+        _ = machine.acquire()
+        let ids = (0..<count).map { _ in waiter(&machine) }
+        // Every place once: the step has no factor in common with the number.
+        let left = (0..<count).count { machine.leave(ids[Int($0 * 77_773 % count)]) }
+        #expect(left == Int(count) && machine.queued == 0)
+    }
+
     @Test("calls under way never exceed the limit, and every slot comes back", arguments: Seeds.some(60))
     func schedules(seed: UInt64) throws {
         var random = SplitMix64(seed: seed)
@@ -167,6 +178,46 @@ struct BulkheadPipelineTests {
         try await holder.value
     }
 
+    @Test("a call that is cancelled as it is granted its slot gives it back and is cancelled")
+    func cancelledAsGranted() async throws {
+        let (_, pipeline) = try pipeline(["limit": 1, "queue": 1])
+        let bulkhead = pipeline.bulkhead
+        let now = clock.now
+        #expect(bulkhead.admit() == .admitted(.taken))
+        guard case .wait(let id, let longest) = bulkhead.admit() else {
+            Issue.record("the call does not wait")
+            return
+        }
+        bulkhead.release()
+        let result = await Task {
+            withUnsafeCurrentTask { $0?.cancel() }
+            return await bulkhead.wait(id, since: now, atMost: longest, deadline: nil)
+        }.value
+        #expect(result == .cancelled)
+        #expect(bulkhead.status.inFlight == 0)
+    }
+
+    @Test("a call whose deadline passes in the queue is refused for its deadline, as by every other queue")
+    func deadlineInQueue() async throws {
+        let (_, pipeline) = try pipeline(["limit": 1, "queue": 1, "max-wait": "1s"])
+        let gate = Gate()
+        let holder = Task { try await pipeline.execute { _ in await gate.wait() } }
+        try await waitUntil("the slot is taken") { pipeline.bulkhead.status.inFlight == 1 }
+        let latest = clock.now.advanced(by: .milliseconds(20))
+        let waiting = Task {
+            await Result.catching { () async throws(ResilienceError<Broken>) in
+                try await pipeline.execute(deadline: latest) { _ async throws(Broken) -> Int in 1 }
+            }
+        }
+        await clock.sleepers(1)
+        clock.advance(by: .milliseconds(20))
+        #expect(await waiting.value == .failure(.rejected(Rejection(.deadlineTooShort), last: nil)))
+        #expect(pipeline.counters.rejections(.deadlineTooShort) == 1)
+        #expect(pipeline.counters.rejections(.queueTimeout) == 0)
+        gate.open()
+        try await holder.value
+    }
+
     @Test("switching the bulkhead off lets everybody in who waits")
     func switchOff() async throws {
         let (registry, pipeline) = try pipeline(["limit": 1, "queue": 5])
@@ -236,6 +287,90 @@ struct BulkheadPipelineTests {
         await Result.catching { () async throws(ResilienceError<Broken>) in
             try await pipeline.execute { _ async throws(Broken) -> Int in 1 }
         }
+    }
+}
+
+@Suite("A bulkhead's permits", .timeLimit(.minutes(1)))
+struct BulkheadPermitTests {
+    let clock = ManualClock()
+
+    func bulkhead(_ limit: Int, queue: Int = 0, mode: PolicyMode = .enforced) -> Bulkhead {
+        Bulkhead(
+            setting: PolicySetting(mode: mode, options: BulkheadOptions(limit: limit, queue: queue)),
+            time: clock.source, listener: PolicyListener(nil))
+    }
+
+    @Test("a permit gives its slot back exactly once, released or dropped")
+    func slots() throws {
+        let bulkhead = bulkhead(2)
+        do {
+            let first = try bulkhead.tryAcquire()
+            let dropped = try bulkhead.tryAcquire()
+            #expect(throws: Rejection(.bulkheadFull)) { _ = try bulkhead.tryAcquire() }
+            first.release()
+            #expect(bulkhead.status.inFlight == 1)
+            _ = dropped
+        }
+        #expect(bulkhead.status.inFlight == 0)
+    }
+
+    @Test("one that may not wait is refused while others do; who waits gets the slot that is released")
+    func waits() async throws {
+        let bulkhead = bulkhead(1, queue: 1)
+        let holder = try await bulkhead.acquire()
+        let waiting = Task { () async throws(ResilienceError<Never>) -> Int in
+            let permit = try await bulkhead.acquire()
+            let inFlight = bulkhead.status.inFlight
+            permit.release()
+            return inFlight
+        }
+        await clock.sleepers(1)
+        #expect(throws: Rejection(.bulkheadFull)) { _ = try bulkhead.tryAcquire() }
+        holder.release()
+        #expect(try await waiting.value == 1)
+        #expect(bulkhead.status == .init(inFlight: 0, queued: 0, limit: 1))
+    }
+
+    @Test("a wait ends at the deadline, after the longest wait, or with its task")
+    func ends() async throws {
+        let bulkhead = bulkhead(1, queue: 3)
+        let holder = try await bulkhead.acquire()
+        func waiter(_ deadline: MonotonicInstant?) -> Task<ResilienceError<Never>?, Never> {
+            Task {
+                do throws(ResilienceError<Never>) {
+                    _ = try await bulkhead.acquire(deadline: deadline)
+                    return nil
+                } catch {
+                    return error
+                }
+            }
+        }
+        let hurried = waiter(clock.now.advanced(by: .milliseconds(10)))
+        let (patient, cancelled) = (waiter(nil), waiter(nil))
+        await clock.sleepers(3)
+        cancelled.cancel()
+        #expect(await cancelled.value == .cancelled(last: nil))
+        clock.advance(by: .milliseconds(10))
+        #expect(await hurried.value == .rejected(Rejection(.deadlineTooShort), last: nil))
+        clock.advance(by: .milliseconds(990))
+        #expect(await patient.value == .rejected(Rejection(.queueTimeout), last: nil))
+        holder.release()
+        #expect(bulkhead.status == .init(inFlight: 0, queued: 0, limit: 1))
+    }
+
+    @Test("a disabled bulkhead hands out permits that hold nothing; one in shadow mode takes slots over the limit")
+    func modes() async throws {
+        let disabled = bulkhead(0, mode: .disabled)
+        let empty = try await disabled.acquire()
+        #expect(disabled.status.inFlight == 0)
+        empty.release()
+        let shadow = bulkhead(1, mode: .shadow)
+        let first = try shadow.tryAcquire()
+        let second = try shadow.tryAcquire()
+        #expect(shadow.status.inFlight == 2)
+        first.release()
+        second.release()
+        #expect(shadow.status.inFlight == 0)
     }
 }
 

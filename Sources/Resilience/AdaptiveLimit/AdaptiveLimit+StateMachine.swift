@@ -2,6 +2,7 @@
 
 extension AdaptiveLimit {
     /// What a call carries until its result is known.
+    @usableFromInline
     struct Ticket: Sendable, Equatable {
         /// Of a call that was let through without being looked at.
         static let none = Ticket(start: .min, inFlight: 0)
@@ -10,6 +11,8 @@ extension AdaptiveLimit {
         var start: Int64
         /// The calls under way then, with this one.
         var inFlight: Int
+        /// The share of the limit that it belongs to.
+        var share: LimitShares.Index?
     }
 
     /// What a call's end says about the callee's load.
@@ -40,6 +43,7 @@ extension AdaptiveLimit {
         private struct Waiter: Sendable {
             var expires: Int64
             var reason: Rejection.Reason
+            var share: LimitShares.Index?
         }
 
         private enum Probe: Sendable {
@@ -51,7 +55,10 @@ extension AdaptiveLimit {
         private(set) var options: AdaptiveLimitOptions
         private(set) var algorithm: any LimitAlgorithm
         private(set) var inFlight = 0
+        private(set) var shares = LimitShares()
         private var line = WaitingLine<Waiter>()
+        /// Not later than the expiry of any waiter.
+        private var earliestExpiry = Int64.max
         private var nextID: UInt64 = 0
         private var window = SampleWindow()
         private var probe = Probe.off
@@ -66,6 +73,7 @@ extension AdaptiveLimit {
             self.options = options
             self.algorithm = algorithm ?? options.makeAlgorithm()
             random = SplitMix64(seed: seed)
+            shares.configure(options.shares)
             scheduleProbe(after: now)
         }
 
@@ -88,64 +96,96 @@ extension AdaptiveLimit {
         ///
         /// - Parameters:
         ///   - deadline: When nobody waits for the call any more.
+        ///   - share: The share of the limit that the call belongs to.
         ///   - mayWait: False for a call that is admitted now or not at all.
-        mutating func acquire(at now: Int64, deadline: Int64 = .max, mayWait: Bool = false) -> Decision {
+        mutating func acquire(
+            at now: Int64, deadline: Int64 = .max, share: CallShare = .none, mayWait: Bool = false
+        ) -> Decision {
             moveProbe(to: now)
-            if inFlight < limit, line.isEmpty { return .granted(take(at: now)) }
+            let index = shares.isEmpty ? nil : shares.index(of: share)
+            if inFlight < limit && line.isEmpty || shares.hasRoom(index, limit: limit) {
+                return .granted(take(index, at: now))
+            }
             let wait = options.maximumWait.nanosecondsSaturated
             if !mayWait || line.count >= options.queue || wait <= 0 || deadline <= now { return .refused }
             nextID += 1
             let patience = now.addingSaturated(wait)
-            line.append(
-                nextID,
-                Waiter(
-                    expires: min(patience, deadline), reason: deadline < patience ? .deadlineTooShort : .queueTimeout))
+            let expires = min(patience, deadline)
+            earliestExpiry = line.isEmpty ? expires : min(earliestExpiry, expires)
+            let reason: Rejection.Reason = deadline < patience ? .deadlineTooShort : .queueTimeout
+            line.append(nextID, Waiter(expires: expires, reason: reason, share: index))
+            shares.enter(nextID, index)
             return .waits(nextID)
         }
 
-        private mutating func take(at now: Int64) -> Ticket {
+        private mutating func take(_ index: LimitShares.Index?, at now: Int64) -> Ticket {
             inFlight += 1
-            return Ticket(start: now, inFlight: inFlight)
+            shares.begin(index)
+            return Ticket(start: now, inFlight: inFlight, share: index)
         }
 
-        /// The next call of the queue that gets a slot. Its time in the queue says nothing about the callee, so that
-        /// it starts now.
+        /// The next call of the queue that gets a slot: one whose share is not used up, else the first in line. Its time
+        /// in the queue says nothing about the callee, so that it starts now.
         mutating func popAdmitted(at now: Int64) -> (id: UInt64, ticket: Ticket)? {
             guard !line.isEmpty else { return nil }
             moveProbe(to: now)
-            guard inFlight < limit, let (id, _) = line.popFirst() else { return nil }
-            return (id, take(at: now))
+            if !shares.isEmpty, let id = shares.nextGuaranteed(limit: limit), let waiter = leave(id) {
+                return (id, take(waiter.share, at: now))
+            }
+            guard inFlight < limit, let (id, waiter) = line.popFirst() else { return nil }
+            shares.leave(id, waiter.share)
+            return (id, take(waiter.share, at: now))
         }
 
         /// Takes out the calls whose wait is over.
+        ///
+        /// The line is gone through only when somebody in it may have to leave, not at each call that comes or ends.
         mutating func removeExpired(at now: Int64) -> [(id: UInt64, reason: Rejection.Reason)] {
-            line.isEmpty ? [] : line.removeAll { $0.expires <= now }.map { ($0.id, $0.element.reason) }
+            if line.isEmpty || now < earliestExpiry { return [] }
+            var earliest = Int64.max
+            let expired = line.removeAll { waiter in
+                if waiter.expires <= now { return true }
+                earliest = min(earliest, waiter.expires)
+                return false
+            }
+            earliestExpiry = earliest
+            for (id, waiter) in expired { shares.leave(id, waiter.share) }
+            return expired.map { ($0.id, $0.element.reason) }
         }
 
-        /// When the queue has to be looked at again; nil while nobody waits. The first in line has come first, and
-        /// only a deadline makes another one leave before it: that one is found a little late, at the next change.
+        /// When the queue has to be looked at again; nil while nobody waits. Not sooner than a millisecond from now,
+        /// so that a long line is not gone through for each of its calls.
         func nextExpiry(at now: Int64) -> Int64? {
-            line.first.map { max($0.element.expires, now.addingSaturated(1_000_000)) }
+            line.isEmpty ? nil : max(earliestExpiry, now.addingSaturated(1_000_000))
         }
 
         /// Takes out a call that gave up.
         ///
         /// - Returns: False when it had its slot already.
         mutating func cancel(_ id: UInt64) -> Bool {
-            line.remove(id) != nil
+            leave(id) != nil
+        }
+
+        private mutating func leave(_ id: UInt64) -> Waiter? {
+            guard let waiter = line.remove(id) else { return nil }
+            shares.leave(id, waiter.share)
+            return waiter
         }
 
         /// Lets in everybody who waits, for a limit that is not enforced any more.
         mutating func admitAll(at now: Int64) -> [(id: UInt64, ticket: Ticket)] {
-            line.removeAll { _ in true }.map { ($0.id, take(at: now)) }
+            line.removeAll { _ in true }.map { id, waiter in
+                shares.leave(id, waiter.share)
+                return (id, take(waiter.share, at: now))
+            }
         }
 
         /// Takes a slot whatever the limit. No probes are made: nothing could be held down for them.
-        mutating func observe(at now: Int64) -> (ticket: Ticket, wouldRefuse: Bool) {
+        mutating func observe(at now: Int64, share: CallShare = .none) -> (ticket: Ticket, wouldRefuse: Bool) {
             cancelProbe(at: now)
-            let wouldRefuse = inFlight >= algorithm.limit
-            inFlight += 1
-            return (Ticket(start: now, inFlight: inFlight), wouldRefuse)
+            let index = shares.isEmpty ? nil : shares.index(of: share)
+            let wouldRefuse = inFlight >= algorithm.limit && !shares.hasRoom(index, limit: algorithm.limit)
+            return (take(index, at: now), wouldRefuse)
         }
 
         /// Gives a slot back.
@@ -153,6 +193,7 @@ extension AdaptiveLimit {
         /// - Returns: The limits before and after, when they differ.
         mutating func finish(_ ticket: Ticket, _ outcome: Outcome, at now: Int64) -> (from: Int, to: Int)? {
             inFlight -= 1
+            shares.end(ticket.share)
             moveProbe(to: now)
             if outcome == .ignored || ticket.start < epoch { return nil }
             let roundTrip = outcome == .completed ? max(1, now.subtractingSaturated(ticket.start)) : nil
@@ -177,6 +218,7 @@ extension AdaptiveLimit {
         mutating func configure(_ new: AdaptiveLimitOptions, at now: Int64) {
             let old = options
             options = new
+            shares.configure(new.shares)
             if new.algorithm == old.algorithm {
                 algorithm.configure(new.bounds)
             } else {

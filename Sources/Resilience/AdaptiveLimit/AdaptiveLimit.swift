@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import Synchronization
+public import Synchronization
 
 /// Bounds the calls that are under way at once by a limit that it finds out itself, from how long they take.
 ///
@@ -37,8 +37,11 @@ public final class AdaptiveLimit: Sendable {
     }
 
     private let core: Mutex<Core>
-    private let active: Atomic<Bool>
-    private let followers = Mutex<[@Sendable (Int) -> Void]>([])
+    @usableFromInline let active: Atomic<Bool>
+    /// The algorithm's limit, stored under the lock; who is told of a change reads it here, because two changes may be
+    /// told in the wrong order.
+    private let latest: Atomic<Int>
+    private let followers = Mutex<[@Sendable () -> Void]>([])
     private let listener: PolicyListener<AdaptiveLimitEvent>
     private let metrics: PolicyMetrics?
     private let time: TimeSource
@@ -75,6 +78,7 @@ public final class AdaptiveLimit: Sendable {
         let machine = StateMachine(
             options: setting.options ?? .blank, algorithm: algorithm, seed: seed, at: time.now().nanoseconds)
         metrics?.moved(toLimit: machine.limit)
+        latest = Atomic(machine.algorithm.limit)
         core = Mutex(Core(machine: machine, setting: setting))
         active = Atomic(setting.mode != .disabled)
         self.listener = listener
@@ -84,51 +88,71 @@ public final class AdaptiveLimit: Sendable {
 
     /// A call under way. One that is dropped without an outcome counts as ignored.
     public struct Permit: ~Copyable, Sendable {
-        private let limit: AdaptiveLimit
-        private let ticket: Ticket?
-        private var isFinished = false
+        @usableFromInline let limit: AdaptiveLimit
+        /// Nil for a call that nobody looks at.
+        @usableFromInline let ticket: Ticket?
+        @usableFromInline var isFinished = false
 
-        fileprivate init(_ limit: AdaptiveLimit, _ ticket: Ticket?) {
+        @inlinable
+        init(_ limit: AdaptiveLimit, _ ticket: Ticket?) {
             self.limit = limit
             self.ticket = ticket
         }
 
+        @inlinable
         deinit {
-            if !isFinished, let ticket { limit.finish(ticket, .ignored, at: limit.time.now()) }
+            if !isFinished, let ticket { limit.finish(ticket, .ignored) }
         }
 
         /// The call has ended.
         ///
         /// - Parameter outcome: What its end says about load.
+        @inlinable
         public consuming func end(_ outcome: Outcome) {
             isFinished = true
-            if let ticket { limit.finish(ticket, outcome, at: limit.time.now()) }
+            if let ticket { limit.finish(ticket, outcome) }
         }
+    }
+
+    /// Whether calls have to ask at all.
+    @inlinable
+    var isActive: Bool {
+        active.load(ordering: .relaxed)
     }
 
     // MARK: - Calls
 
     /// Admits a call now or not at all.
     ///
+    /// - Parameter share: The share of the limit that the call belongs to.
     /// - Throws: The refusal. It has no `retryAfter`: a call may end at any moment.
-    public func acquire() throws(Rejection) -> Permit {
-        guard active.load(ordering: .relaxed) else { return Permit(self, nil) }
-        switch admit(at: time.now(), deadline: nil, mayWait: false) {
-        case .admitted(let ticket): return Permit(self, ticket)
+    @inlinable
+    public func acquire(share: CallShare = .none) throws(Rejection) -> Permit {
+        try Permit(self, isActive ? admitNow(share) : nil)
+    }
+
+    @usableFromInline
+    func admitNow(_ share: CallShare) throws(Rejection) -> Ticket? {
+        switch admit(at: time.now(), deadline: nil, share: share, mayWait: false) {
+        case .admitted(let ticket): return ticket
         case .refused(let rejection): throw rejection
         // A call that may not wait is never told to.
-        case .wait: return Permit(self, nil)
+        case .wait: return nil
         }
     }
 
     /// Admits a call, after a wait in the queue if need be.
     ///
-    /// - Parameter deadline: When nobody waits for the call any more.
+    /// - Parameters:
+    ///   - deadline: When nobody waits for the call any more.
+    ///   - share: The share of the limit that the call belongs to.
     /// - Throws: `.rejected` or `.cancelled`.
-    public func acquire(deadline: MonotonicInstant?) async throws(ResilienceError<Never>) -> Permit {
-        guard active.load(ordering: .relaxed) else { return Permit(self, nil) }
+    public func acquire(
+        deadline: MonotonicInstant?, share: CallShare = .none
+    ) async throws(ResilienceError<Never>) -> Permit {
+        if !isActive { return Permit(self, nil) }
         let start = time.now()
-        switch admit(at: start, deadline: deadline, mayWait: true) {
+        switch admit(at: start, deadline: deadline, share: share, mayWait: true) {
         case .admitted(let ticket): return Permit(self, ticket)
         case .refused(let rejection): throw .rejected(rejection, last: nil)
         case .wait(let id):
@@ -141,20 +165,22 @@ public final class AdaptiveLimit: Sendable {
     }
 
     /// Asks for a slot.
-    func admit(at now: MonotonicInstant, deadline: MonotonicInstant?, mayWait: Bool) -> Admission {
+    func admit(
+        at now: MonotonicInstant, deadline: MonotonicInstant?, share: CallShare, mayWait: Bool
+    ) -> Admission {
         let nanoseconds = now.nanoseconds
         let (admission, wouldRefuse, afterwards) = core.withLock { core -> (Admission, Bool, Afterwards) in
             switch core.setting.mode {
             case .enforced: break
             case .shadow:
-                let (ticket, wouldRefuse) = core.machine.observe(at: nanoseconds)
+                let (ticket, wouldRefuse) = core.machine.observe(at: nanoseconds, share: share)
                 return (.admitted(ticket), wouldRefuse, Afterwards())
             default: return (.admitted(nil), false, Afterwards())
             }
             // What has expired must not fill the queue, and who waits goes first.
             var afterwards = core.machine.queued == 0 ? Afterwards() : settle(&core, at: nanoseconds)
             let latest = deadline?.nanoseconds ?? .max
-            switch core.machine.acquire(at: nanoseconds, deadline: latest, mayWait: mayWait) {
+            switch core.machine.acquire(at: nanoseconds, deadline: latest, share: share, mayWait: mayWait) {
             case .granted(let ticket): return (.admitted(ticket), false, afterwards)
             case .refused: return (.refused(Rejection(.limitReached)), false, afterwards)
             case .waits(let id):
@@ -199,13 +225,18 @@ public final class AdaptiveLimit: Sendable {
         return resolution
     }
 
+    @usableFromInline
+    func finish(_ ticket: Ticket, _ outcome: Outcome) {
+        finish(ticket, outcome, at: time.now())
+    }
+
     /// Gives a slot back and takes the call's end into account.
     func finish(_ ticket: Ticket, _ outcome: Outcome, at now: MonotonicInstant) {
         let nanoseconds = now.nanoseconds
         let afterwards = core.withLock { core -> Afterwards in
             let moved = core.machine.finish(ticket, outcome, at: nanoseconds)
             var afterwards = core.machine.queued == 0 ? Afterwards() : settle(&core, at: nanoseconds)
-            afterwards.moved = moved
+            note(moved, &afterwards)
             return afterwards
         }
         perform(afterwards)
@@ -227,6 +258,13 @@ public final class AdaptiveLimit: Sendable {
         return afterwards
     }
 
+    /// The limit has moved, or not. Called under the lock.
+    private func note(_ moved: (from: Int, to: Int)?, _ afterwards: inout Afterwards) {
+        guard let moved else { return }
+        latest.store(moved.to, ordering: .releasing)
+        afterwards.moved = moved
+    }
+
     private func ring() {
         let now = time.now().nanoseconds
         perform(
@@ -240,9 +278,9 @@ public final class AdaptiveLimit: Sendable {
         afterwards.staleAlarm?.cancel()
         for wakeup in afterwards.wakeups { wakeup() }
         if let (from, to) = afterwards.moved {
-            metrics?.moved(toLimit: to)
+            metrics?.moved(toLimit: current)
             listener.report(.moved(from: from, to: to))
-            for follower in followers.withLock({ $0 }) { follower(to) }
+            for follower in followers.withLock({ $0 }) { follower() }
         }
     }
 
@@ -251,12 +289,15 @@ public final class AdaptiveLimit: Sendable {
         listener.report(.rejected(reason, shadow: shadow))
     }
 
-    /// Calls back whenever the limit has moved, outside of every lock and for as long as the limit lives.
-    ///
-    /// - Returns: The limit now.
-    func follow(_ follower: @escaping @Sendable (Int) -> Void) -> Int {
+    /// Calls back whenever the limit has moved, outside of every lock and for as long as the limit lives. What it has
+    /// moved to is `current`.
+    func follow(_ follower: @escaping @Sendable () -> Void) {
         followers.withLock { $0.append(follower) }
-        return core.withLock { $0.machine.algorithm.limit }
+    }
+
+    /// The algorithm's limit now. Takes no lock.
+    var current: Int {
+        latest.load(ordering: .acquiring)
     }
 
     // MARK: - Settings
@@ -295,7 +336,7 @@ public final class AdaptiveLimit: Sendable {
             var afterwards = settle(&core, at: now)
             afterwards.wakeups += wakeups
             let after = core.machine.algorithm.limit
-            if after != before { afterwards.moved = (before, after) }
+            note(after == before ? nil : (before, after), &afterwards)
             return afterwards
         }
         active.store(setting.mode != .disabled, ordering: .relaxed)
@@ -321,6 +362,8 @@ public final class AdaptiveLimit: Sendable {
         public var baseline: Duration?
         /// The mean round trip of the last window; nil before the first.
         public var roundTrip: Duration?
+        /// The calls under way of each share that the options guarantee.
+        public var inFlightByShare: [String: Int]
     }
 
     /// The limit now.
@@ -330,7 +373,8 @@ public final class AdaptiveLimit: Sendable {
                 inFlight: core.machine.inFlight, limit: core.machine.limit, queued: core.machine.queued,
                 isProbing: core.machine.isProbing,
                 baseline: core.machine.algorithm.baselineNanoseconds.map { .nanoseconds($0) },
-                roundTrip: core.machine.lastRoundTrip.map { .nanoseconds($0) })
+                roundTrip: core.machine.lastRoundTrip.map { .nanoseconds($0) },
+                inFlightByShare: core.machine.shares.inFlight)
         }
     }
 }
@@ -343,16 +387,19 @@ extension AdaptiveLimit {
     /// one of `CallContext.current`.
     ///
     /// - Parameters:
+    ///   - share: The share of the limit that the call belongs to; nil: that of `CallContext.current`.
     ///   - classifier: What results mean.
     ///   - operation: Run once, when there is a slot.
     /// - Returns: The operation's result.
     /// - Throws: `.operation`, `.rejected` or `.cancelled`.
     public func run<Success, Failure: Error>(
+        share: CallShare? = nil,
         classifier: Classifier<Success, Failure> = .default, _ operation: () async throws(Failure) -> Success
     ) async throws(ResilienceError<Failure>) -> Success {
         let permit: Permit
         do throws(ResilienceError<Never>) {
-            permit = try await acquire(deadline: CallContext.current?.deadline)
+            let context = CallContext.current
+            permit = try await acquire(deadline: context?.deadline, share: share ?? context?.share ?? .none)
         } catch {
             throw error.widened()
         }

@@ -55,12 +55,15 @@ public struct AdaptiveLimitOptions: Sendable, Equatable {
     public var queue: Int
     /// How long a call may wait. 0 … 1 h. The call's deadline may make it shorter.
     public var maximumWait: Duration
+    /// The parts of the limit that are guaranteed to calls by the name of their `CallShare`, even while others have taken
+    /// the whole of it: each 0.001 … 1, all of them together at most 1. At most 64; none by default.
+    public var shares: [String: Double]
 
     /// The defaults: Gradient2, 20 calls to begin with, 1 … 200, moved at most four times a second, no queue.
     public init(
         algorithm: Algorithm = .gradient2, initial: Int = 20, minimum: Int = 1, maximum: Int = 200,
         window: Duration = .milliseconds(250), minimumCalls: Int = 10, maximumHealthy: Duration? = nil,
-        probe: Probe? = Probe(), queue: Int = 0, maximumWait: Duration = .seconds(1)
+        probe: Probe? = Probe(), queue: Int = 0, maximumWait: Duration = .seconds(1), shares: [String: Double] = [:]
     ) {
         self.algorithm = algorithm
         self.initial = initial
@@ -72,6 +75,7 @@ public struct AdaptiveLimitOptions: Sendable, Equatable {
         self.probe = probe
         self.queue = queue
         self.maximumWait = maximumWait
+        self.shares = shares
     }
 
     var bounds: LimitBounds {
@@ -115,6 +119,7 @@ extension AdaptiveLimitOptions: PolicyOptions {
                 ]),
             .integer("queue", \.queue, in: 0...100_000),
             .duration("max-wait", \.maximumWait, in: .zero ... .seconds(3600)),
+            .shares("shares", \.shares),
         ]
     }
 
@@ -123,6 +128,63 @@ extension AdaptiveLimitOptions: PolicyOptions {
         if minimum > maximum { found.append(("min", "\(minimum) is above max \(maximum)")) }
         if initial < minimum { found.append(("initial", "\(initial) is below min \(minimum)")) }
         if initial > maximum { found.append(("initial", "\(initial) is above max \(maximum)")) }
+        let sum = shares.values.reduce(0, +)
+        // 0.7 + 0.2 + 0.1 is a little more than 1.
+        if sum > 1 + 1e-9 {
+            found.append(("shares", "guarantee \(ConfigurationText.format(ratio: sum)), more than the whole"))
+        }
+        if shares.count > 64 { found.append(("shares", "\(shares.count) are more than 64")) }
         return found
+    }
+}
+
+extension ConfigurationField {
+    /// A mapping from names to ratios. An edit changes the names that it has and leaves the others; `off` takes one out,
+    /// or all of them.
+    fileprivate static func shares(_ key: String, _ path: WritableKeyPath<Options, [String: Double]>) -> Self {
+        ConfigurationField(key: key) { value, options, place, faults in
+            guard case .map(let map) = value else {
+                if value.isOff { return options[keyPath: path] = [:] }
+                faults.append(
+                    ConfigurationFault(
+                        path: place,
+                        message: "expected a mapping from names to ratios, or off, not \(value.kindName)"))
+                return
+            }
+            for entry in map.entries {
+                if entry.value.isOff {
+                    options[keyPath: path][entry.key] = nil
+                } else if let ratio = entry.value.ratio, ratio >= 0.001, ratio <= 1 {
+                    options[keyPath: path][entry.key] = ratio
+                } else {
+                    faults.append(
+                        ConfigurationFault(
+                            path: place + [entry.key],
+                            message: "expected a ratio from 0.1% to 100%, written 0.1 or 10%, or off, not "
+                                + entry.value.kindName))
+                }
+            }
+        } write: { options in
+            let shares = options[keyPath: path].sorted { $0.key < $1.key }
+            if shares.isEmpty { return nil }
+            return .map(
+                ConfigurationMap(shares.map { .init($0.key, .string(ConfigurationText.format(ratio: $0.value))) }))
+        }
+    }
+}
+
+extension ConfigurationValue {
+    /// `off` as a word; YAML 1.1 readers make `false` of it.
+    fileprivate var isOff: Bool {
+        self == .string("off") || self == .bool(false)
+    }
+
+    fileprivate var ratio: Double? {
+        switch self {
+        case .string(let text): ConfigurationText.ratio(text)
+        case .int(let whole): Double(whole)
+        case .double(let value): value
+        default: nil
+        }
     }
 }

@@ -10,11 +10,15 @@ extension AdaptiveThrottle {
     /// A call is counted when it is made, not when it returns, so that a callee that answers nothing at all is
     /// throttled too. It is given `patience` to answer first: without it a burst of calls after a start would be
     /// refused only because the first answers are still on the way.
+    @usableFromInline
     struct StateMachine: Sendable {
         /// What a call carries until its result is known.
+        @usableFromInline
         struct Ticket: Sendable, Equatable {
             /// The number of the bucket that the call was counted in.
             var bucket: Int64
+            /// Which window that was: after a change the same number stands for another time.
+            var epoch = 0
         }
 
         private struct Bucket: Sendable {
@@ -32,6 +36,8 @@ extension AdaptiveThrottle {
         /// The number of the newest bucket; its time is `newest · width`.
         private var newest: Int64 = .min / 2
         private var width: Int64
+        /// Counts the changes of the window.
+        private var epoch = 0
         /// A bucket that is at least this much older than the newest has run out of patience.
         private var patientBuckets: Int64
         /// Sums over the window: calls that count, and accepted ones.
@@ -82,11 +88,13 @@ extension AdaptiveThrottle {
         private mutating func count() -> Ticket {
             buckets[slot(newest)].pending += 1
             if patientBuckets == 0 { requests += 1 }
-            return Ticket(bucket: newest)
+            return Ticket(bucket: newest, epoch: epoch)
         }
 
-        /// Takes a result into account; one that comes after its call has left the window changes nothing.
+        /// Takes a result into account; one that comes after its call has left the window, or after a change of the
+        /// window, changes nothing.
         mutating func record(_ ticket: Ticket, _ verdict: Verdict, at now: Int64) {
+            if ticket.epoch != epoch { return }
             advance(to: now)
             let age = newest - ticket.bucket
             guard age >= 0, age < Self.bucketCount, buckets[slot(ticket.bucket)].pending > 0 else { return }
@@ -113,6 +121,7 @@ extension AdaptiveThrottle {
             (width, patientBuckets) = Self.measures(new)
             buckets = [Bucket](repeating: Bucket(), count: Int(Self.bucketCount))
             newest = .min / 2
+            epoch += 1
             requests = 0
             accepts = 0
         }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import Synchronization
+public import Synchronization
 
 /// Refuses a growing share of a client's own calls while the callee does not serve them, so that the callee spends
 /// its time on those it can serve.
@@ -14,7 +14,7 @@ public final class AdaptiveThrottle: Sendable {
     }
 
     private let core: Mutex<Core>
-    private let active: Atomic<Bool>
+    @usableFromInline let active: Atomic<Bool>
     private let listener: PolicyListener<AdaptiveThrottleEvent>
     private let metrics: PolicyMetrics?
     private let time: TimeSource
@@ -50,33 +50,48 @@ public final class AdaptiveThrottle: Sendable {
 
     /// An admitted call. One that is dropped without a result counts as one that says nothing.
     public struct Permit: ~Copyable, Sendable {
-        private let throttle: AdaptiveThrottle
-        private let ticket: StateMachine.Ticket?
-        private var isFinished = false
+        @usableFromInline let throttle: AdaptiveThrottle
+        /// Nil for a call that nobody looks at.
+        @usableFromInline let ticket: StateMachine.Ticket?
+        @usableFromInline var isFinished = false
 
-        fileprivate init(_ throttle: AdaptiveThrottle, _ ticket: StateMachine.Ticket?) {
+        @inlinable
+        init(_ throttle: AdaptiveThrottle, _ ticket: StateMachine.Ticket?) {
             self.throttle = throttle
             self.ticket = ticket
         }
 
+        @inlinable
         deinit {
-            if !isFinished { throttle.record(ticket, .ignore) }
+            if !isFinished, let ticket { throttle.record(ticket, .ignore) }
         }
 
         /// The call has ended.
+        @inlinable
         public consuming func end(_ verdict: Verdict) {
             isFinished = true
-            throttle.record(ticket, verdict)
+            if let ticket { throttle.record(ticket, verdict) }
         }
+    }
+
+    /// Whether calls have to ask at all.
+    @inlinable
+    var isActive: Bool {
+        active.load(ordering: .relaxed)
     }
 
     /// Asks for one call.
     ///
     /// - Throws: The refusal. It has no `retryAfter`: the next call may pass at once.
+    @inlinable
     public func acquire() throws(Rejection) -> Permit {
-        guard active.load(ordering: .relaxed) else { return Permit(self, nil) }
+        try Permit(self, isActive ? admitNow() : nil)
+    }
+
+    @usableFromInline
+    func admitNow() throws(Rejection) -> StateMachine.Ticket? {
         switch admit(at: time.now()) {
-        case .admitted(let ticket): return Permit(self, ticket)
+        case .admitted(let ticket): return ticket
         case .refused(let rejection): throw rejection
         }
     }
@@ -105,8 +120,9 @@ public final class AdaptiveThrottle: Sendable {
         return ticket == nil ? .refused(Rejection(.throttled)) : .admitted(ticket)
     }
 
-    private func record(_ ticket: StateMachine.Ticket?, _ verdict: Verdict) {
-        if let ticket { record(ticket, verdict, at: time.now()) }
+    @usableFromInline
+    func record(_ ticket: StateMachine.Ticket, _ verdict: Verdict) {
+        record(ticket, verdict, at: time.now())
     }
 
     /// Takes the result of an admitted call into account.

@@ -17,8 +17,9 @@ extension Bulkhead {
 
         private(set) var options: BulkheadOptions
         private(set) var inFlight = 0
-        /// Waiting calls from the longest to the shortest wait.
-        private var queue = WaiterQueue()
+        /// Waiting calls from the longest to the shortest wait; it may be a long line, and whoever is in the middle of it
+        /// gives up under the lock.
+        private var queue = WaitingLine<Void>()
         private var nextID: WaiterID = 0
 
         init(options: BulkheadOptions) {
@@ -38,16 +39,20 @@ extension Bulkhead {
         }
 
         /// Asks for a slot.
-        mutating func acquire() -> Admission {
+        ///
+        /// - Parameter mayWait: False for a call that is admitted now or not at all.
+        mutating func acquire(mayWait: Bool = true) -> Admission {
             // Newcomers don't overtake in a FIFO queue; while somebody waits there is no free slot anyway.
             if inFlight < options.limit, queue.isEmpty {
                 inFlight += 1
                 return .granted
             }
             // With no slot at all nobody would ever be granted one.
-            if queue.count >= options.queue || options.maximumWait <= .zero || options.limit == 0 { return .refused }
+            if !mayWait || queue.count >= options.queue || options.maximumWait <= .zero || options.limit == 0 {
+                return .refused
+            }
             nextID += 1
-            queue.append(nextID)
+            queue.append(nextID, ())
             return .wait(nextID)
         }
 
@@ -71,7 +76,7 @@ extension Bulkhead {
         ///
         /// - Returns: False when it had been granted a slot already, which it has to give back.
         mutating func leave(_ id: WaiterID) -> Bool {
-            queue.remove(id)
+            queue.remove(id) != nil
         }
 
         /// Takes new options. When the limit shrinks nobody is thrown out: slots retire as they come back, before new
@@ -86,7 +91,7 @@ extension Bulkhead {
         /// Lets in everybody, for a bulkhead that is not enforced any more.
         mutating func open() -> [WaiterID] {
             var granted: [WaiterID] = []
-            while let id = queue.removeFirst() {
+            while let (id, _) = queue.popFirst() {
                 inFlight += 1
                 granted.append(id)
             }
@@ -100,49 +105,12 @@ extension Bulkhead {
         }
 
         private mutating func grantNext() -> WaiterID? {
-            guard inFlight < options.limit, let id = options.order == .fifo ? queue.removeFirst() : queue.removeLast()
+            guard inFlight < options.limit, let next = options.order == .fifo ? queue.popFirst() : queue.popLast()
             else {
                 return nil
             }
             inFlight += 1
-            return id
-        }
-    }
-
-    /// Identifiers in increasing order, with O(1) at both ends. Removal from the middle is O(n) in a queue that is
-    /// bounded and happens only when somebody gives up.
-    struct WaiterQueue: Sendable {
-        private var items: [WaiterID] = []
-        private var head = 0
-
-        var count: Int { items.count - head }
-        var isEmpty: Bool { count == 0 }
-
-        mutating func append(_ id: WaiterID) {
-            items.append(id)
-        }
-
-        mutating func removeFirst() -> WaiterID? {
-            if isEmpty { return nil }
-            let id = items[head]
-            head += 1
-            // Compacting when half is dead keeps the cost of a removal constant on average.
-            if head * 2 >= items.count {
-                items.removeFirst(head)
-                head = 0
-            }
-            return id
-        }
-
-        mutating func removeLast() -> WaiterID? {
-            isEmpty ? nil : items.removeLast()
-        }
-
-        /// Whether the identifier was there.
-        mutating func remove(_ id: WaiterID) -> Bool {
-            guard let index = items[head...].firstIndex(of: id) else { return false }
-            items.remove(at: index)
-            return true
+            return next.id
         }
     }
 }

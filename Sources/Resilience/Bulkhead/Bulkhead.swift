@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import Synchronization
+public import Synchronization
 
 /// Bounds the calls that are under way at once, so that one slow callee can't take all of the caller's resources.
 public final class Bulkhead: Sendable {
     /// How a wait ended.
     enum Resolution: Sendable, Equatable {
         case granted
-        case timedOut
+        case refused(Rejection.Reason)
         case cancelled
     }
 
@@ -68,9 +68,9 @@ public final class Bulkhead: Sendable {
     /// changes something, the limit is exceeded, or the bulkhead is not enforced. Only whoever holds the lock makes it
     /// negative or not negative again, and takes over before what has happened meanwhile.
     private let free: Atomic<Int>
-    private let active: Atomic<Bool>
+    @usableFromInline let active: Atomic<Bool>
     private let listener: PolicyListener<BulkheadEvent>
-    private let time: TimeSource
+    let time: TimeSource
 
     init(
         setting: PolicySetting<BulkheadOptions>, time: TimeSource, listener: PolicyListener<BulkheadEvent>
@@ -83,7 +83,7 @@ public final class Bulkhead: Sendable {
         self.time = time
     }
 
-    @usableFromInline
+    @inlinable
     var isActive: Bool {
         active.load(ordering: .relaxed)
     }
@@ -129,19 +129,21 @@ public final class Bulkhead: Sendable {
     }
 
     /// Asks for a slot without waiting.
+    ///
+    /// - Parameter mayWait: False for a call that is admitted now or not at all.
     @usableFromInline
-    func admit() -> Admission {
-        moveFree(by: -1) ? .admitted(.taken) : admitSlowly()
+    func admit(mayWait: Bool = true) -> Admission {
+        moveFree(by: -1) ? .admitted(.taken) : admitSlowly(mayWait: mayWait)
     }
 
-    private func admitSlowly() -> Admission {
+    private func admitSlowly(mayWait: Bool) -> Admission {
         let (admission, wouldRefuse) = update { core -> (Admission, Bool) in
             switch core.mode {
             case .disabled, .forcedOpen, .forcedClosed: return (.admitted(.none), false)
             case .shadow: return (.admitted(.taken), core.machine.acquireUnconditionally())
             case .enforced: break
             }
-            switch core.machine.acquire() {
+            switch core.machine.acquire(mayWait: mayWait) {
             case .granted: return (.admitted(.taken), false)
             case .refused: return (.refused(Rejection(.bulkheadFull)), false)
             case .wait(let id):
@@ -155,9 +157,18 @@ public final class Bulkhead: Sendable {
     }
 
     /// Waits for the slot of a call that was told to wait; every such call has to come here exactly once.
-    @usableFromInline
-    func wait(_ id: UInt64, since start: MonotonicInstant, until deadline: MonotonicInstant) async -> WaitResult {
-        let timer = DelayedAction(at: deadline, on: time) { self.giveUp(id, .timedOut) }
+    ///
+    /// - Parameters:
+    ///   - start: When it was told to.
+    ///   - longest: How long it may wait, in nanoseconds.
+    ///   - deadline: When nobody waits for the call any more.
+    func wait(
+        _ id: UInt64, since start: MonotonicInstant, atMost longest: Int64, deadline: MonotonicInstant?
+    ) async -> WaitResult {
+        let patience = MonotonicInstant(nanoseconds: start.nanoseconds.addingSaturated(longest))
+        let latest = min(patience, deadline ?? patience)
+        let reason: Rejection.Reason = latest < patience ? .deadlineTooShort : .queueTimeout
+        let timer = DelayedAction(at: latest, on: time) { self.giveUp(id, .refused(reason)) }
         let resolution = await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
                 let early = update { core -> Resolution? in
@@ -176,11 +187,16 @@ public final class Bulkhead: Sendable {
         timer.cancel()
         switch resolution {
         case .granted:
+            // Nobody has a use for the call any more: its slot goes to the next.
+            if Task.isCancelled {
+                release()
+                return .cancelled
+            }
             listener.report(.waited(start.duration(to: time.now())))
             return .admitted
-        case .timedOut:
-            listener.report(.rejected(.queueTimeout, shadow: false))
-            return .refused(Rejection(.queueTimeout))
+        case .refused(let reason):
+            listener.report(.rejected(reason, shadow: false))
+            return .refused(Rejection(reason))
         case .cancelled:
             return .cancelled
         }

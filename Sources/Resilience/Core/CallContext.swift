@@ -29,6 +29,8 @@ public struct CallContext: Sendable, Hashable {
     public var cohort: Cohort
     /// Whether this attempt runs beside an earlier one that has not answered yet.
     public var isHedge: Bool
+    /// The kind of work that the call belongs to, where a limit guarantees a share to it.
+    public var share: CallShare
 
     /// A context; by default that of a call that a user waits for, without a deadline.
     ///
@@ -39,10 +41,11 @@ public struct CallContext: Sendable, Hashable {
     ///   - criticality: How much is lost when the call is refused.
     ///   - cohort: Which part of its class goes first when some of it has to be refused.
     ///   - isHedge: Whether the attempt runs beside an earlier one.
+    ///   - share: The kind of work that the call belongs to, where a limit guarantees a share to it.
     @inlinable
     public init(
         deadline: MonotonicInstant? = nil, attempt: Int = 0, idempotency: Idempotency = .unsafe,
-        criticality: Criticality = .critical, cohort: Cohort = .last, isHedge: Bool = false
+        criticality: Criticality = .critical, cohort: Cohort = .last, isHedge: Bool = false, share: CallShare = .none
     ) {
         self.deadline = deadline
         self.attempt = attempt
@@ -50,12 +53,13 @@ public struct CallContext: Sendable, Hashable {
         self.criticality = criticality
         self.cohort = cohort
         self.isHedge = isHedge
+        self.share = share
     }
 
     /// The context of the call that this task works for.
     ///
     /// A server binds it for each request. A pipeline binds it while an operation runs, so that calls made inside
-    /// take the earlier deadline, the criticality and the cohort over without being handed them.
+    /// take the earlier deadline, the criticality, the cohort and the share over without being handed them.
     @TaskLocal public static var current: CallContext?
 
     /// The time left until the deadline, never negative; nil without a deadline.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import Synchronization
+public import Synchronization
 
 /// Makes a call a second time while the first attempt is still under way, when that one is slower than usual, and
 /// returns whichever answer comes first.
@@ -16,7 +16,7 @@ public final class Hedge: Sendable {
     }
 
     private let core: Mutex<Core>
-    private let active: Atomic<Bool>
+    @usableFromInline let active: Atomic<Bool>
     let listener: PolicyListener<HedgeEvent>
     private let metrics: HedgeMetrics?
     @usableFromInline let time: TimeSource
@@ -51,7 +51,7 @@ public final class Hedge: Sendable {
         self.time = time
     }
 
-    @usableFromInline
+    @inlinable
     var isActive: Bool {
         active.load(ordering: .relaxed)
     }
@@ -78,7 +78,12 @@ public final class Hedge: Sendable {
         let context = CallContext(deadline: earliest, attempt: 1, idempotency: idempotency)
         if Task.isCancelled { throw .cancelled(last: nil) }
         guard isActive, idempotency.isRepeatable else {
-            return try await Answer.of(context, classifier, operation).result.get()
+            // Nobody compares its result with another's, so that nobody has to know what it means.
+            do throws(Failure) {
+                return try await operation(context)
+            } catch {
+                throw Task.isCancelled ? .cancelled(last: error) : .operation(error)
+            }
         }
         // Safe because the race has ended before the closure does.
         let settled = await withoutActuallyEscaping(operation) { operation in

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import Synchronization
+public import Synchronization
 
 /// Keeps an overloaded server useful: works on a bounded number of calls, lets few wait, not long and the newest
 /// first, and refuses the least critical ones before they cost anything.
@@ -35,7 +35,7 @@ public final class LoadShedder: Sendable {
     }
 
     private let core: Mutex<Core>
-    private let active: Atomic<Bool>
+    @usableFromInline let active: Atomic<Bool>
     private let listener: PolicyListener<LoadShedderEvent>
     private let metrics: PolicyMetrics?
     private let time: TimeSource
@@ -79,34 +79,47 @@ public final class LoadShedder: Sendable {
 
     /// Takes the limit over wherever the options say `adaptive`, from now on and whenever it moves.
     func follow(_ adaptiveLimit: AdaptiveLimit) {
-        limitMoved(to: adaptiveLimit.follow { [weak self] in self?.limitMoved(to: $0) })
+        adaptiveLimit.follow { [weak self, weak adaptiveLimit] in
+            if let adaptiveLimit { self?.takeOver(adaptiveLimit) }
+        }
+        takeOver(adaptiveLimit)
     }
 
-    private func limitMoved(to limit: Int) {
+    private func takeOver(_ adaptiveLimit: AdaptiveLimit) {
         let now = time.now().nanoseconds
         perform(
             core.withLock { core in
-                core.machine.follow(limit)
+                // Read in here: whoever comes last through the lock has the latest, in whatever order they were told.
+                core.machine.follow(adaptiveLimit.current)
                 return settle(&core, at: now)
             })
     }
 
     /// A place, given back when the permit is dropped.
     public struct Permit: ~Copyable, Sendable {
-        private let shedder: LoadShedder
-        private let holdsPlace: Bool
+        @usableFromInline let shedder: LoadShedder
+        @usableFromInline let holdsPlace: Bool
 
-        fileprivate init(_ shedder: LoadShedder, holdsPlace: Bool) {
+        @inlinable
+        init(_ shedder: LoadShedder, holdsPlace: Bool) {
             self.shedder = shedder
             self.holdsPlace = holdsPlace
         }
 
+        @inlinable
         deinit {
             if holdsPlace { shedder.release() }
         }
 
         /// The work is done.
+        @inlinable
         public consuming func release() {}
+    }
+
+    /// Whether calls have to ask at all.
+    @inlinable
+    var isActive: Bool {
+        active.load(ordering: .relaxed)
     }
 
     /// Asks for a place.
@@ -116,10 +129,18 @@ public final class LoadShedder: Sendable {
     ///   - cohort: Which part of its class goes first.
     ///   - deadline: When nobody waits for the answer any more.
     /// - Throws: `.rejected` or `.cancelled`.
+    @inlinable
     public func acquire(
         _ criticality: Criticality = .critical, cohort: Cohort = Cohort(127), deadline: MonotonicInstant? = nil
     ) async throws(ResilienceError<Never>) -> Permit {
-        guard active.load(ordering: .relaxed) else { return Permit(self, holdsPlace: false) }
+        if !isActive { return Permit(self, holdsPlace: false) }
+        return try await acquireActive(criticality, cohort, deadline)
+    }
+
+    @usableFromInline
+    func acquireActive(
+        _ criticality: Criticality, _ cohort: Cohort, _ deadline: MonotonicInstant?
+    ) async throws(ResilienceError<Never>) -> Permit {
         let start = time.now()
         switch admit(criticality, cohort, deadline: deadline?.nanoseconds ?? .max, at: start.nanoseconds) {
         case .admitted(let holdsPlace): return Permit(self, holdsPlace: holdsPlace)
@@ -219,6 +240,7 @@ public final class LoadShedder: Sendable {
     }
 
     /// Gives a place back.
+    @usableFromInline
     func release() {
         let now = time.now().nanoseconds
         perform(

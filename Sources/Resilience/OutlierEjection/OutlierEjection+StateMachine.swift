@@ -1,73 +1,31 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// What is known about one endpoint.
-struct EndpointHealth: Sendable {
-    private struct Bucket: Sendable {
-        var number: Int64 = .min
-        var calls: Int32 = 0
-        var failed: Int32 = 0
-    }
-
-    static let bucketCount: Int64 = 10
-
-    private var buckets = [Bucket](repeating: Bucket(), count: Int(bucketCount))
-    var consecutiveFailures = 0
-    /// Ejections that are not forgiven yet; each doubles the time of the next.
-    var ejections = 0
-    /// The end of the ejection; nil while the endpoint is called.
-    var ejectedUntil: Int64?
-    /// Since when the endpoint has been called without an ejection.
-    var healthySince: Int64
-    /// Rises with every change, so that results from before it are told apart.
-    var generation: UInt32 = 0
-
-    init(at now: Int64) {
-        healthySince = now
-    }
-
-    mutating func add(failed: Bool, at now: Int64, width: Int64) {
-        let number = now / width
-        let slot = Int((number % Self.bucketCount + Self.bucketCount) % Self.bucketCount)
-        if buckets[slot].number != number { buckets[slot] = Bucket(number: number) }
-        buckets[slot].calls += 1
-        if failed { buckets[slot].failed += 1 }
-    }
-
-    func rate(at now: Int64, width: Int64, minimum: Int) -> Double? {
-        let oldest = now / width - Self.bucketCount + 1
-        var (calls, failed) = (0, 0)
-        for bucket in buckets where bucket.number >= oldest {
-            calls += Int(bucket.calls)
-            failed += Int(bucket.failed)
-        }
-        return calls == 0 || calls < minimum ? nil : Double(failed) / Double(calls)
-    }
-
-    mutating func forget() {
-        buckets = [Bucket](repeating: Bucket(), count: Int(Self.bucketCount))
-        consecutiveFailures = 0
-    }
-}
-
 extension OutlierEjection {
     /// What a call to an endpoint carries until its result is known.
     struct Ticket: Sendable, Equatable {
-        var endpoint: Endpoint
-        var generation: UInt32
+        /// Where the endpoint's record was. It may be another endpoint's by now; then the generation is another, too.
+        var slot: Int
+        var generation: UInt64
     }
 
     /// The ejection without lock and clock: a value that is told the time, in nanoseconds.
     ///
     /// endpoint called → ejected when it breaks a rule and not too many are; ejected → called when its time is over,
     /// which is seen when somebody asks. Each change starts a new generation of the endpoint: results of calls made
-    /// before it count for nothing.
+    /// before it count for nothing. In shadow mode the same is noted, and nobody is left out.
     struct StateMachine: Sendable {
         typealias Event = OutlierEjectionEvent<Endpoint>
 
         private(set) var options: OutlierEjectionOptions
         /// In the order in which they were given.
         private(set) var endpoints: [Endpoint] = []
-        private var health: [Endpoint: EndpointHealth] = [:]
+        /// Where the record of each is, in that order.
+        private var order: [Int] = []
+        private var slots: [Endpoint: Int] = [:]
+        /// The records stay where they are while the list changes, so that a call finds its own without looking.
+        private var records: [EndpointHealth] = []
+        private var freeSlots: [Int] = []
+        private var lastGeneration: UInt64 = 0
         private var width: Int64
 
         init(options: OutlierEjectionOptions) {
@@ -79,105 +37,101 @@ extension OutlierEjection {
             max(1, options.window.nanosecondsSaturated / EndpointHealth.bucketCount)
         }
 
-        /// Replaces the list of endpoints; those that stay keep their record, doubles count once.
-        mutating func update(_ new: [Endpoint], at now: Int64) {
-            var kept: [Endpoint: EndpointHealth] = [:]
-            endpoints = []
-            for endpoint in new where kept[endpoint] == nil {
-                kept[endpoint] = health[endpoint] ?? EndpointHealth(at: now)
-                endpoints.append(endpoint)
-            }
-            health = kept
+        private mutating func nextGeneration() -> UInt64 {
+            lastGeneration += 1
+            return lastGeneration
         }
 
-        /// Ends the ejections whose time is over.
+        /// Replaces the list of endpoints; those that stay keep their record, doubles count once.
+        mutating func update(_ new: [Endpoint], at now: Int64) {
+            var kept: [Endpoint: Int] = [:]
+            var unique: [Endpoint] = []
+            for endpoint in new where kept[endpoint] == nil {
+                kept[endpoint] = slots.removeValue(forKey: endpoint) ?? makeSlot(at: now)
+                unique.append(endpoint)
+            }
+            for slot in slots.values {
+                // A call under way to an endpoint that is gone finds that its generation is over.
+                records[slot].restore(generation: nextGeneration(), at: now)
+                freeSlots.append(slot)
+            }
+            slots = kept
+            endpoints = unique
+            order = unique.compactMap { kept[$0] }
+        }
+
+        private mutating func makeSlot(at now: Int64) -> Int {
+            let record = EndpointHealth(generation: nextGeneration(), at: now)
+            if let slot = freeSlots.popLast() {
+                records[slot] = record
+                return slot
+            }
+            records.append(record)
+            return records.count - 1
+        }
+
+        /// Ends the ejections whose time is over. Those of shadow mode end in silence: nobody was left out.
         mutating func advance(to now: Int64) -> [Event] {
             var events: [Event] = []
-            for endpoint in endpoints {
-                guard let until = health[endpoint]?.ejectedUntil, now >= until else { continue }
-                restore(endpoint, at: now)
-                events.append(.returned(endpoint))
+            for (place, slot) in order.enumerated() {
+                if let until = records[slot].ejectedUntil, now >= until {
+                    events.append(restore(place, at: now))
+                } else {
+                    endShadow(slot, at: now)
+                }
             }
             // A list that has shrunk may hold more ejected endpoints than it may: those whose time is over soonest
             // come back.
-            while ejectedCount > allowance, let next = soonest() {
-                restore(next, at: now)
-                events.append(.returned(next))
-            }
+            while ejectedCount > allowance, let next = soonest() { events.append(restore(next, at: now)) }
             return events
         }
 
         /// The endpoints that are called; never empty unless there are none at all.
         var available: [Endpoint] {
-            endpoints.filter { health[$0]?.ejectedUntil == nil }
+            endpoints.indices.filter { records[order[$0]].ejectedUntil == nil }.map { endpoints[$0] }
+        }
+
+        /// The endpoints that are left out.
+        var ejected: [Endpoint] {
+            endpoints.indices.filter { records[order[$0]].ejectedUntil != nil }.map { endpoints[$0] }
         }
 
         func isEjected(_ endpoint: Endpoint) -> Bool {
-            health[endpoint]?.ejectedUntil != nil
+            slots[endpoint].map { records[$0].ejectedUntil != nil } ?? false
         }
 
         /// A call is made to the endpoint; nil when it is not in the list.
         func ticket(for endpoint: Endpoint) -> Ticket? {
-            health[endpoint].map { Ticket(endpoint: endpoint, generation: $0.generation) }
+            slots[endpoint].map { Ticket(slot: $0, generation: records[$0].generation) }
         }
 
-        /// Takes a result into account. A refusal for overload counts into the rate, not as a failure in a row.
+        /// Takes a result into account.
         mutating func record(_ ticket: Ticket, _ verdict: Verdict, at now: Int64, shadow: Bool = false) -> Event? {
-            guard verdict != .ignore, var record = health[ticket.endpoint], record.generation == ticket.generation
+            let slot = ticket.slot
+            guard verdict != .ignore, slot < records.count, records[slot].generation == ticket.generation else {
+                return nil
+            }
+            if shadow, endShadow(slot, at: now) { return nil }
+            records[slot].add(verdict, at: now, width: width)
+            guard records[slot].ejectedUntil == nil, !shadow || records[slot].shadowUntil == nil,
+                let cause = records[slot].cause(options, at: now, width: width)
             else {
                 return nil
             }
-            record.add(failed: verdict.isFailure, at: now, width: width)
-            switch verdict {
-            case .success: record.consecutiveFailures = 0
-            case .failure: record.consecutiveFailures += 1
-            case .throttled, .ignore: break
-            }
-            health[ticket.endpoint] = record
-            guard record.ejectedUntil == nil, let cause = cause(record, at: now) else { return nil }
-            return eject(ticket.endpoint, cause, at: now, shadow: shadow)
-        }
-
-        private func cause(_ record: EndpointHealth, at now: Int64) -> OutlierEjectionCause? {
-            if let limit = options.consecutiveFailures, record.consecutiveFailures >= limit {
-                return .consecutiveFailures
-            }
-            if let limit = options.failureRate,
-                let rate = record.rate(at: now, width: width, minimum: options.minimumCalls), rate >= limit
-            {
-                return .failureRate
-            }
-            return nil
+            return eject(slot, cause, at: now, shadow: shadow)
         }
 
         private mutating func eject(
-            _ endpoint: Endpoint, _ cause: OutlierEjectionCause, at now: Int64, shadow: Bool
-        ) -> Event {
-            if ejectedCount >= allowance {
+            _ slot: Int, _ cause: OutlierEjectionCause, at now: Int64, shadow: Bool
+        ) -> Event? {
+            guard let place = order.firstIndex(of: slot) else { return nil }
+            if (shadow ? shadowCount(at: now) : ejectedCount) >= allowance {
                 // Its record starts anew, so that a spared endpoint is not reported for every further failure.
-                health[endpoint]?.forget()
-                return .spared(endpoint, cause: cause)
+                records[slot].forget()
+                return .spared(endpoints[place], cause: cause)
             }
-            var record = health[endpoint] ?? EndpointHealth(at: now)
-            // One ejection is forgiven for each window that the endpoint has been called since the last.
-            let windows = now.subtractingSaturated(record.healthySince) / max(1, options.window.nanosecondsSaturated)
-            record.ejections = max(0, record.ejections - Int(clamping: windows)) + 1
-            let time = duration(ejections: record.ejections)
-            record.forget()
-            record.generation &+= 1
-            if !shadow { record.ejectedUntil = now.addingSaturated(time) }
-            record.healthySince = now
-            health[endpoint] = record
-            return .ejected(endpoint, cause: cause, for: .nanoseconds(time), shadow: shadow)
-        }
-
-        /// base · 2^(ejections − 1), at most the cap.
-        private func duration(ejections: Int) -> Int64 {
-            let cap = options.cap.nanosecondsSaturated
-            var time = options.base.nanosecondsSaturated
-            // Ends at the cap, long before the time could overflow: both bounds are days.
-            for _ in 1..<max(1, min(ejections, 64)) where time < cap { time = min(cap, time * 2) }
-            return time
+            let time = records[slot].eject(options, generation: nextGeneration(), at: now, shadow: shadow)
+            return .ejected(endpoints[place], cause: cause, for: .nanoseconds(time), shadow: shadow)
         }
 
         /// How many may be ejected at once: the share, but one even if that comes to none, and never all.
@@ -187,32 +141,48 @@ extension OutlierEjection {
         }
 
         private var ejectedCount: Int {
-            endpoints.count { isEjected($0) }
+            order.count { records[$0].ejectedUntil != nil }
         }
 
-        private func soonest() -> Endpoint? {
-            endpoints.filter { isEjected($0) }.min { until($0) < until($1) }
+        /// How many would be ejected now, had shadow mode acted.
+        private func shadowCount(at now: Int64) -> Int {
+            order.count { slot in records[slot].shadowUntil.map { now < $0 } ?? false }
         }
 
-        private func until(_ endpoint: Endpoint) -> Int64 {
-            health[endpoint]?.ejectedUntil ?? .max
+        /// The place in the list of the ejected endpoint whose time is over first.
+        private func soonest() -> Int? {
+            order.indices.filter { records[order[$0]].ejectedUntil != nil }.min { until($0) < until($1) }
         }
 
-        private mutating func restore(_ endpoint: Endpoint, at now: Int64) {
-            health[endpoint]?.ejectedUntil = nil
-            health[endpoint]?.healthySince = now
-            health[endpoint]?.generation &+= 1
-            health[endpoint]?.forget()
+        private func until(_ place: Int) -> Int64 {
+            records[order[place]].ejectedUntil ?? .max
+        }
+
+        private mutating func restore(_ place: Int, at now: Int64) -> Event {
+            records[order[place]].restore(generation: nextGeneration(), at: now)
+            return .returned(endpoints[place])
+        }
+
+        /// Ends an ejection that shadow mode would have made, when its time is over.
+        ///
+        /// - Returns: Whether it has ended now: a new generation of the endpoint has begun.
+        @discardableResult
+        private mutating func endShadow(_ slot: Int, at now: Int64) -> Bool {
+            guard let until = records[slot].shadowUntil, now >= until else { return false }
+            records[slot].restore(generation: nextGeneration(), at: now)
+            return true
         }
 
         /// Calls the endpoint again before its time, because a health check found it well.
         mutating func restore(wellFound endpoint: Endpoint, at now: Int64) -> Event? {
-            if !isEjected(endpoint) { return nil }
-            restore(endpoint, at: now)
-            return .returned(endpoint)
+            guard let slot = slots[endpoint], let place = order.firstIndex(of: slot) else { return nil }
+            let wasEjected = records[slot].ejectedUntil != nil
+            if !wasEjected, records[slot].shadowUntil == nil { return nil }
+            let event = restore(place, at: now)
+            return wasEjected ? event : nil
         }
 
-        /// Calls all endpoints again.
+        /// Calls all endpoints again, and forgets whom shadow mode would have left out.
         mutating func restoreAll(at now: Int64) -> [Event] {
             endpoints.compactMap { restore(wellFound: $0, at: now) }
         }
@@ -223,7 +193,7 @@ extension OutlierEjection {
             options = new
             width = Self.width(new)
             if keepsWindows { return }
-            for endpoint in endpoints { health[endpoint]?.forget() }
+            for slot in order { records[slot].forget() }
         }
     }
 }

@@ -26,6 +26,7 @@ public final class OutlierEjection<Endpoint: Hashable & Sendable>: Sendable {
     }
 
     private let core: Mutex<Core>
+    private let active: Atomic<Bool>
     private let listener: PolicyListener<OutlierEjectionEvent<Endpoint>>
     private let name: String?
     private let time: TimeSource
@@ -55,6 +56,7 @@ public final class OutlierEjection<Endpoint: Hashable & Sendable>: Sendable {
         var machine = StateMachine(options: setting.options ?? .blank)
         machine.update(endpoints, at: time.now().nanoseconds)
         core = Mutex(Core(machine: machine, setting: setting))
+        active = Atomic(setting.mode != .disabled)
         self.name = name
         self.listener = listener
         self.time = time
@@ -83,20 +85,23 @@ public final class OutlierEjection<Endpoint: Hashable & Sendable>: Sendable {
 
     /// The endpoints that are left out now, in the order of the list.
     public var ejected: [Endpoint] {
-        core.withLock { core in
-            let available = Set(core.machine.available)
-            return core.machine.endpoints.filter { !available.contains($0) }
-        }
+        core.withLock { $0.machine.ejected }
     }
 
+    // Specialized for what endpoints usually are: a caller in another module can't do it by itself, and generic code asks
+    // the runtime about the endpoint's type at every step.
+
     /// A call to the endpoint begins.
+    @specialized(where Endpoint == String)
+    @specialized(where Endpoint == Int)
     public func begin(_ endpoint: Endpoint) -> Call {
-        core.withLock { core in
-            Call(endpoint: endpoint, ticket: core.mode == .disabled ? nil : core.machine.ticket(for: endpoint))
-        }
+        guard active.load(ordering: .relaxed) else { return Call(endpoint: endpoint, ticket: nil) }
+        return Call(endpoint: endpoint, ticket: core.withLock { $0.machine.ticket(for: endpoint) })
     }
 
     /// The call has ended. A call that nobody ends changes nothing.
+    @specialized(where Endpoint == String)
+    @specialized(where Endpoint == Int)
     public func end(_ call: Call, _ verdict: Verdict) {
         guard let ticket = call.ticket else { return }
         let now = time.now().nanoseconds
@@ -132,9 +137,12 @@ public final class OutlierEjection<Endpoint: Hashable & Sendable>: Sendable {
         let now = time.now().nanoseconds
         let events = core.withLock { core in
             if let options = setting.options { core.machine.configure(options) }
+            let isOtherMode = setting.mode != core.setting.mode
             core.setting = setting
-            return setting.mode == .enforced ? core.machine.advance(to: now) : core.machine.restoreAll(at: now)
+            // Whom shadow mode would have left out is not left out by the mode that acts, either.
+            return isOtherMode ? core.machine.restoreAll(at: now) : core.machine.advance(to: now)
         }
+        active.store(setting.mode != .disabled, ordering: .relaxed)
         events.forEach(report)
     }
 

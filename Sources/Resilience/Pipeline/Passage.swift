@@ -13,17 +13,20 @@ struct CallRequest: Sendable {
     var cohort: Cohort?
     /// Whether the operation ends by itself at its context's deadline.
     var endsAtDeadline: Bool
+    /// Nil: that of the call that this task works for.
+    var share: CallShare?
 
     @usableFromInline
     init(
         idempotency: Idempotency, deadline: MonotonicInstant?, criticality: Criticality?, cohort: Cohort?,
-        endsAtDeadline: Bool
+        share: CallShare?, endsAtDeadline: Bool
     ) {
         self.endsAtDeadline = endsAtDeadline
         self.idempotency = idempotency
         self.deadline = deadline
         self.criticality = criticality
         self.cohort = cohort
+        self.share = share
     }
 }
 
@@ -54,7 +57,9 @@ struct PipelineCall: Sendable {
         guard let outer = CallContext.current else {
             context.criticality = request.criticality ?? context.criticality
             context.cohort = request.cohort ?? context.cohort
-            bindsContext = request.deadline != nil || request.criticality != nil || request.cohort != nil
+            context.share = request.share ?? context.share
+            bindsContext =
+                request.deadline != nil || request.criticality != nil || request.cohort != nil || request.share != nil
             return
         }
         if let latest = outer.deadline { context.deadline = min(latest, request.deadline ?? latest) }
@@ -63,8 +68,10 @@ struct PipelineCall: Sendable {
         if outer.attempt > 1 || outer.isHedge { criticality = criticality.lowered }
         context.criticality = criticality
         context.cohort = request.cohort ?? outer.cohort
+        context.share = request.share ?? outer.share
         bindsContext =
             context.deadline != outer.deadline || criticality != outer.criticality || context.cohort != outer.cohort
+            || context.share != outer.share
     }
 }
 
@@ -252,7 +259,7 @@ extension ResiliencePipeline {
             }
         }
         if passage.pending.remove(.adaptiveLimit) != nil {
-            switch adaptiveLimit.admit(at: now, deadline: context.deadline, mayWait: true) {
+            switch adaptiveLimit.admit(at: now, deadline: context.deadline, share: context.share, mayWait: true) {
             case .admitted(nil): break
             case .admitted(let ticket?):
                 passage.limitTicket = ticket
@@ -295,8 +302,7 @@ extension ResiliencePipeline {
             }
             passage.passed.insert(.rateLimiter)
         case .slot(let id, let longest):
-            let latest = MonotonicInstant(nanoseconds: since.nanoseconds.addingSaturated(longest))
-            let result = await bulkhead.wait(id, since: since, until: min(latest, context.deadline ?? latest))
+            let result = await bulkhead.wait(id, since: since, atMost: longest, deadline: context.deadline)
             passage.now = time.now()
             switch result {
             case .admitted: passage.passed.insert(.bulkhead)

@@ -123,10 +123,15 @@ extension RateLimiter.Status {
 
 extension AdaptiveLimit.Status {
     fileprivate var map: ConfigurationMap {
-        ConfigurationMap([
+        var map = ConfigurationMap([
             .init("in-flight", .int(inFlight)), .init("limit", .int(limit)), .init("queued", .int(queued)),
             .init("probing", .bool(isProbing)), .init("baseline", baseline.text), .init("round-trip", roundTrip.text),
         ])
+        if !inFlightByShare.isEmpty {
+            let shares = inFlightByShare.sorted { $0.key < $1.key }
+            map["in-flight-by-share"] = .map(ConfigurationMap(shares.map { .init($0.key, .int($0.value)) }))
+        }
+        return map
     }
 }
 

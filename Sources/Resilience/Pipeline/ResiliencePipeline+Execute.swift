@@ -12,6 +12,7 @@ extension ResiliencePipeline {
     ///   - deadline: When nobody waits any more. The earlier one of this and `CallContext.current`'s counts.
     ///   - criticality: How much is lost when the call is refused; `critical` when nobody says anything.
     ///   - cohort: Which part of its class goes first when some of it has to be refused.
+    ///   - share: The kind of work that the call belongs to, where the adaptive limit guarantees a share to it.
     ///   - classifier: What results mean; by default every error but a cancellation is a failure.
     ///   - endsAtDeadline: Whether the operation ends by itself soon after `deadline` of the context that it is given,
     ///     as a client does that takes a deadline with each request. Then a time limit costs no task to cancel; an
@@ -26,13 +27,13 @@ extension ResiliencePipeline {
     @inlinable
     public func execute<Success: Sendable, Failure: Error>(
         idempotency: Idempotency = .unsafe, deadline: MonotonicInstant? = nil, criticality: Criticality? = nil,
-        cohort: Cohort? = nil, classifier: Classifier<Success, Failure> = .default,
+        cohort: Cohort? = nil, share: CallShare? = nil, classifier: Classifier<Success, Failure> = .default,
         endsAtDeadline: Bool = false, discard: (@Sendable (Success) async -> Void)? = nil,
         operation: @Sendable (CallContext) async throws(Failure) -> Success
     ) async throws(ResilienceError<Failure>) -> Success {
         let request = CallRequest(
             idempotency: idempotency, deadline: deadline, criticality: criticality, cohort: cohort,
-            endsAtDeadline: endsAtDeadline)
+            share: share, endsAtDeadline: endsAtDeadline)
         return try await run(request, classifier, discard, operation).get()
     }
 
@@ -43,6 +44,7 @@ extension ResiliencePipeline {
     ///   - deadline: When nobody waits any more. The earlier one of this and `CallContext.current`'s counts.
     ///   - criticality: How much is lost when the call is refused; `critical` when nobody says anything.
     ///   - cohort: Which part of its class goes first when some of it has to be refused.
+    ///   - share: The kind of work that the call belongs to, where the adaptive limit guarantees a share to it.
     ///   - classifier: What results mean; by default every error but a cancellation is a failure.
     ///   - endsAtDeadline: Whether the operation ends by itself soon after `deadline` of the context that it is given,
     ///     as a client does that takes a deadline with each request. Then a time limit costs no task to cancel; an
@@ -57,14 +59,14 @@ extension ResiliencePipeline {
     @inlinable
     public func execute<Success: Sendable, Failure: Error>(
         idempotency: Idempotency = .unsafe, deadline: MonotonicInstant? = nil, criticality: Criticality? = nil,
-        cohort: Cohort? = nil, classifier: Classifier<Success, Failure> = .default,
+        cohort: Cohort? = nil, share: CallShare? = nil, classifier: Classifier<Success, Failure> = .default,
         endsAtDeadline: Bool = false, discard: (@Sendable (Success) async -> Void)? = nil,
         fallback answer: @Sendable (ResilienceError<Failure>) async -> Success?,
         operation: @Sendable (CallContext) async throws(Failure) -> Success
     ) async throws(ResilienceError<Failure>) -> Success {
         let request = CallRequest(
             idempotency: idempotency, deadline: deadline, criticality: criticality, cohort: cohort,
-            endsAtDeadline: endsAtDeadline)
+            share: share, endsAtDeadline: endsAtDeadline)
         switch await run(request, classifier, discard, operation) {
         case .success(let value): return value
         case .failure(let error):

@@ -29,7 +29,7 @@ public final class ResiliencePipeline: Sendable {
     public let adaptiveThrottle: AdaptiveThrottle
     /// For code that can't be a closure, and for its status.
     public let rateLimiter: RateLimiter
-    /// For its status.
+    /// For code that can't be a closure, and for its status.
     public let bulkhead: Bulkhead
     /// For code that can't be a closure, and for its status.
     public let adaptiveLimit: AdaptiveLimit

@@ -68,6 +68,8 @@ public final class KeyedRateLimiter<Key: Hashable & Sendable>: Sendable {
     /// Admits a call of the key now or not at all.
     ///
     /// - Throws: The refusal, with the exact time after which a call of the key is admitted.
+    @specialized(where Key == String)
+    @specialized(where Key == Int)
     public func acquire(_ key: Key) throws(Rejection) {
         let mode = mode.load(ordering: .relaxed)
         if mode == 0 { return }
@@ -102,11 +104,14 @@ public final class KeyedRateLimiter<Key: Hashable & Sendable>: Sendable {
 
     private func take(_ setting: PolicySetting<RateLimiterOptions>) {
         let now = time.now().nanoseconds
-        current.withLock { $0 = setting }
-        if let options = setting.options {
-            for shard in shards { shard.core.withLock { $0.configure(options, at: now) } }
+        // All under the one lock, so that two changes at once don't leave the shards with different rates.
+        current.withLock { current in
+            current = setting
+            if let options = setting.options {
+                for shard in shards { shard.core.withLock { $0.configure(options, at: now) } }
+            }
+            mode.store(Self.code(setting.mode), ordering: .relaxed)
         }
-        mode.store(Self.code(setting.mode), ordering: .relaxed)
     }
 
     /// Mode and options now.

@@ -94,6 +94,8 @@ extension RateLimiter {
 
         /// Takes new options. What was used of the old burst stays used, waiters stay in the line.
         ///
+        /// Waiters whose turn has come must have been taken out with `popDue` before: their calls count at the old rate.
+        ///
         /// - Returns: The waiters whose turn now comes later than they would wait for it; they are out of the line.
         mutating func configure(_ new: RateLimiterOptions, at now: Int64) -> [UInt64] {
             let changed = CellRate(new.rate, burst: new.effectiveBurst)

@@ -241,7 +241,9 @@ public final class RateLimiter: Sendable {
         let now = time.now().nanoseconds
         core.withLock { core in
             core.setting = setting
-            var wakeups: [Wakeup<Resolution>] = []
+            // Who is due at the old rate has had its turn at that rate, even when the timer is late.
+            let due = core.machine.waiting == 0 ? Afterwards() : settle(&core, at: now)
+            var wakeups = due.wakeups
             if let options = setting.options {
                 for id in core.machine.configure(options, at: now) {
                     let turn = core.machine.turn(at: now) - now
@@ -254,6 +256,7 @@ public final class RateLimiter: Sendable {
             }
             var afterwards = settle(&core, at: now)
             afterwards.wakeups += wakeups
+            afterwards.staleAlarm = afterwards.staleAlarm ?? due.staleAlarm
             return afterwards
         }()
         active.store(setting.mode != .disabled, ordering: .relaxed)

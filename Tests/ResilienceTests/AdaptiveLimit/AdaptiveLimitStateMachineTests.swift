@@ -128,6 +128,44 @@ struct AdaptiveLimitStateMachineTests {
         #expect(machine.algorithm.baselineNanoseconds == nil)
     }
 
+    @Test("a call that is cancelled during a probe is no sample of it (Envoy CancelLatencySample)")
+    func cancelledInProbe() {
+        let probe = AdaptiveLimitOptions.Probe(interval: .seconds(10), limit: 3, samples: 2)
+        var machine = machine(.vegas, initial: 20, probe: probe)
+        let tickets = fill(&machine, at: 12 * second)
+        #expect(tickets.count == 3 && machine.isProbing)
+        // A cancelled call is short, a dropped one even more so: both would make the callee look faster than it is.
+        _ = machine.finish(tickets[0], .ignored, at: 12 * second + 1)
+        _ = machine.finish(tickets[1], .dropped, at: 12 * second + 2)
+        #expect(machine.isProbing)
+        _ = machine.finish(tickets[2], .completed, at: 12 * second + 8 * millisecond)
+        #expect(machine.isProbing)
+        let last = machine.ticket(at: 12 * second + 8 * millisecond)
+        if let last { _ = machine.finish(last, .completed, at: 12 * second + 17 * millisecond) }
+        #expect(!machine.isProbing && machine.inFlight == 0)
+        #expect(machine.algorithm.baselineNanoseconds == 9 * millisecond)
+    }
+
+    @Test("the next probe comes an interval after the end of the last, not after its beginning (Envoy PR #8524)")
+    func rearmed() {
+        let probe = AdaptiveLimitOptions.Probe(
+            interval: .seconds(10), limit: 1, samples: 1, maximumDuration: .seconds(9))
+        var machine = machine(.vegas, initial: 20, probe: probe)
+        var now = 12 * second
+        for _ in 0..<5 {
+            let ticket = machine.ticket(at: now)
+            #expect(machine.isProbing)
+            now += 8 * second
+            if let ticket { _ = machine.finish(ticket, .completed, at: now) }
+            #expect(!machine.isProbing)
+            // The interval is spread by up to 15 %, upwards.
+            now += 10 * second - 1
+            if let early = machine.ticket(at: now) { _ = machine.finish(early, .ignored, at: now) }
+            #expect(!machine.isProbing)
+            now += 1_500 * millisecond + 1
+        }
+    }
+
     @Test("an observer lets everything pass, counts what it would have refused and makes no probe")
     func observe() {
         let probe = AdaptiveLimitOptions.Probe(interval: .seconds(10), limit: 1, samples: 5)
@@ -135,6 +173,22 @@ struct AdaptiveLimitStateMachineTests {
         let refusals = (0..<6).map { _ in machine.observe(at: 20 * second).wouldRefuse }
         #expect(refusals == [false, false, false, false, true, true])
         #expect(!machine.isProbing && machine.inFlight == 6)
+    }
+
+    @Test("wakes for whoever has to leave the queue first, wherever in it that one stands")
+    func earliestExpiry() {
+        let options = AdaptiveLimitOptions(algorithm: .aimd, initial: 1, queue: 4, maximumWait: .seconds(30))
+        var machine = Machine(options: options, seed: 1, at: 0)
+        _ = machine.acquire(at: 0)
+        #expect(machine.acquire(at: 0, mayWait: true) == .waits(1))
+        #expect(machine.acquire(at: 0, deadline: 50 * millisecond, mayWait: true) == .waits(2))
+        #expect(machine.acquire(at: 0, deadline: 90 * millisecond, mayWait: true) == .waits(3))
+        #expect(machine.nextExpiry(at: 0) == 50 * millisecond)
+        #expect(machine.removeExpired(at: 50 * millisecond - 1).isEmpty)
+        #expect(machine.removeExpired(at: 50 * millisecond).map(\.id) == [2])
+        #expect(machine.nextExpiry(at: 50 * millisecond) == 90 * millisecond)
+        #expect(machine.removeExpired(at: 90 * millisecond).map(\.reason) == [.deadlineTooShort])
+        #expect(machine.nextExpiry(at: 90 * millisecond) == 30 * second)
     }
 
     @Test("keeps limit and calls under way when it is configured anew")

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import Synchronization
 internal import TestSupport
 internal import Testing
 
@@ -80,6 +81,86 @@ struct AdaptiveLimitTests {
         second.end(.ignored)
         third.end(.completed)
         #expect(limit.status.inFlight == 0)
+    }
+
+    @Test("a call leaves the queue at its deadline, even when one that may wait longer came first and nothing ends")
+    func deadlineBehindPatience() async throws {
+        let limit = try AdaptiveLimit(
+            AdaptiveLimitOptions(algorithm: .aimd, initial: 1, queue: 4, maximumWait: .seconds(30)), time: clock.source,
+            onEvent: events.record)
+        let hanging = try limit.acquire()
+        let patient = Task { try await limit.acquire(deadline: nil).end(.ignored) }
+        try await waitUntil("the first waits") { limit.status.queued == 1 && clock.sleeperCount == 1 }
+        let latest = clock.now.advanced(by: .milliseconds(50))
+        let hurried = Task { try await limit.acquire(deadline: latest).end(.ignored) }
+        try await waitUntil("both wait") { limit.status.queued == 2 }
+        clock.advance(by: .milliseconds(50))
+        try await waitUntil("the second has left", within: .seconds(5)) { limit.status.queued == 1 }
+        await #expect(throws: ResilienceError<Never>.rejected(Rejection(.deadlineTooShort), last: nil)) {
+            try await hurried.value
+        }
+        hanging.end(.ignored)
+        try await patient.value
+    }
+
+    @Test("who follows the limit ends up with the latest, also when two changes are told in the wrong order")
+    func followersSeeTheLatest() throws {
+        let nested = Mutex<(@Sendable () -> Void)?>(nil)
+        let limit = try AdaptiveLimit(
+            AdaptiveLimitOptions(algorithm: .aimd, initial: 10, window: .milliseconds(10), minimumCalls: 1),
+            time: clock.source
+        ) { _ in
+            // The second change is made and told before the first one's turn has come.
+            nested.withLock { action in
+                defer { action = nil }
+                return action
+            }?()
+        }
+        let shedder = try LoadShedder(LoadShedderOptions(limit: .adaptive), adaptiveLimit: limit, time: clock.source)
+        let clock = clock
+        @Sendable func drop() {
+            for _ in 0..<2 {
+                guard let permit = try? limit.acquire() else { return }
+                clock.advance(by: .milliseconds(20))
+                permit.end(.dropped)
+            }
+        }
+        nested.withLock { $0 = drop }
+        drop()
+        #expect(limit.status.limit == 8)
+        #expect(shedder.status.limit == 8)
+    }
+
+    @Test(
+        "in a storm of cancellations every caller is answered once and no more calls are under way than the limit",
+        .timeLimit(.minutes(1)), arguments: Seeds.some(4))
+    func storm(seed: UInt64) async throws {
+        let limit = try AdaptiveLimit(
+            AdaptiveLimitOptions(
+                algorithm: .aimd, initial: 3, maximum: 3, queue: 40, maximumWait: .milliseconds(3)), seed: seed)
+        let level = Level()
+        let ended = await withTaskGroup(of: Int.self) { group in
+            for index in 0..<400 {
+                group.addTask {
+                    var random = SplitMix64(seed: seed &+ UInt64(index))
+                    let (yields, gap) = (random.int(in: 0...6), random.int(in: 0...20))
+                    let call = Task {
+                        try await limit.run {
+                            level.rise()
+                            defer { level.fall() }
+                            for _ in 0..<yields { await Task.yield() }
+                        }
+                    }
+                    for _ in 0..<gap { await Task.yield() }
+                    if random.chance(0.6) { call.cancel() }
+                    _ = await call.result
+                    return 1
+                }
+            }
+            return await group.reduce(0, +)
+        }
+        #expect(ended == 400 && level.highest <= 3, "seed \(seed)")
+        #expect(limit.status.inFlight == 0 && limit.status.queued == 0, "seed \(seed)")
     }
 
     @Test("takes an algorithm of one's own")

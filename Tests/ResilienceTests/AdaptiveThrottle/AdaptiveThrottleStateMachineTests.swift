@@ -167,6 +167,21 @@ struct AdaptiveThrottleStateMachineTests {
         }
     }
 
+    @Test("a call from before a change of the window settles nobody else's")
+    func windowChange() {
+        var options = AdaptiveThrottleOptions(window: .seconds(60), patience: .zero)
+        var machine = AdaptiveThrottle.StateMachine(options: options, seed: 1)
+        let old = machine.acquire(at: 100 * second)
+        options.window = .seconds(120)
+        machine.configure(options)
+        // Buckets of two seconds: this one has the number that the old call's had.
+        let new = machine.acquire(at: 200 * second)
+        if let old { machine.record(old, .success, at: 200 * second) }
+        #expect(machine.requests == 1 && machine.accepts == 0)
+        if let new { machine.record(new, .success, at: 200 * second) }
+        #expect(machine.requests == 1 && machine.accepts == 1)
+    }
+
     /// Every call of the run in a list, counted anew each time.
     private struct Reference {
         private struct Call {

@@ -83,6 +83,27 @@ struct HedgedPipelineTests {
     }
 
     @Test(
+        """
+        a total deadline ends a race whose attempts are both blocked (failsafe-go "Timeout -> HedgePolicy with blocked \
+        execution")
+        """)
+    func totalDeadline() async throws {
+        let pipeline = try pipeline(["hedge": ["delay": "50ms", "budget": "off"], "deadline": "120ms", "bulkhead": 2])
+        let script = script(.hang, .hang)
+        let start = clock.now
+        let result = await call(pipeline, script)
+        guard case .failure(let error) = result else {
+            Issue.record("\(result)")
+            return
+        }
+        #expect(error.timeout?.scope == .total, "\(error)")
+        #expect(start.duration(to: clock.now) == .milliseconds(120))
+        #expect(script.runs.map(\.ending) == [.cancelled, .cancelled])
+        #expect(script.underWay == 0 && clock.sleeperCount == 0)
+        #expect(pipeline.bulkhead.status.inFlight == 0)
+    }
+
+    @Test(
         "calls that may not be repeated are made once, whatever is configured (tower-resilience: ineligible requests)")
     func unsafe() async throws {
         let pipeline = try pipeline(["hedge": ["delay": "0s", "minimum-delay": "0s", "budget": "off"]])

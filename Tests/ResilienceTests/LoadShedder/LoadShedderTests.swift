@@ -118,12 +118,15 @@ struct LoadShedderTests {
     func storm(seed: UInt64) async throws {
         let shedder = try LoadShedder(LoadShedderOptions(limit: 4, queue: AdmissionQueueOptions(capacity: 50)))
         var random = SplitMix64(seed: seed)
+        let level = Level()
         let plans = (0..<400).map { _ in (random.next() % 3_000_000, Criticality.allCases[Int(random.next() % 4)]) }
         let ended = await withTaskGroup(of: Void.self) { group in
             for (delay, criticality) in plans {
                 group.addTask {
                     let call = Task {
                         try? await shedder.run(criticality) { () async throws(CancellationError) in
+                            level.rise()
+                            defer { level.fall() }
                             do { try await Task.sleep(nanoseconds: 200_000) } catch { throw CancellationError() }
                         }
                     }
@@ -136,7 +139,7 @@ struct LoadShedderTests {
             }
             return await group.reduce(into: 0) { count, _ in count += 1 }
         }
-        #expect(ended == 400, "seed \(seed)")
+        #expect(ended == 400 && level.highest <= 4, "seed \(seed)")
         #expect(shedder.status.inFlight == 0 && shedder.status.queued == 0, "seed \(seed): \(shedder.status)")
     }
 }

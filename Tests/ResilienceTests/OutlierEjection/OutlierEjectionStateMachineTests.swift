@@ -126,6 +126,49 @@ struct OutlierEjectionStateMachineTests {
         #expect(machine.ticket(for: "host-2") == nil)
     }
 
+    @Test("an endpoint that left the list and came back starts anew: results from before say nothing about it")
+    func returningEndpoint() {
+        var machine = machine(3)
+        let stale = (0..<5).compactMap { _ in machine.ticket(for: "host-0") }
+        machine.update(["host-1", "host-2"], at: 1)
+        machine.update(["host-0", "host-1", "host-2"], at: 2)
+        for ticket in stale { #expect(machine.record(ticket, .failure, at: 3) == nil) }
+        #expect(!machine.isEjected("host-0"))
+        #expect(call(&machine, "host-0", .failure, times: 4, at: 4).isEmpty)
+    }
+
+    @Test("a result of an endpoint that only moved in the list counts")
+    func movedEndpoint() {
+        var machine = machine(3)
+        call(&machine, "host-2", .failure, times: 4, at: 0)
+        let ticket = machine.ticket(for: "host-2")
+        machine.update(["host-2", "host-7"], at: 1)
+        #expect(ticket.flatMap { machine.record($0, .failure, at: 2) } != nil)
+        #expect(machine.available == ["host-7"])
+    }
+
+    @Test("shadow mode spares as many as the mode that acts would, and forgets its ejections when their time is over")
+    func shadowSpares() {
+        var machine = machine(4)
+        func shadowed(_ endpoint: String, at now: Int64) -> [OutlierEjectionEvent<String>] {
+            (0..<5).compactMap { _ in
+                machine.ticket(for: endpoint).flatMap { machine.record($0, .failure, at: now, shadow: true) }
+            }
+        }
+        var isEjected: [Bool] = []
+        for endpoint in machine.endpoints {
+            for event in shadowed(endpoint, at: 0) {
+                if case .ejected = event { isEjected.append(true) } else { isEjected.append(false) }
+            }
+        }
+        #expect(isEjected == [true, true, false, false])
+        #expect(machine.available.count == 4)
+        // Still out, as far as the shadow goes: nothing is said about it again.
+        #expect(shadowed("host-0", at: second).isEmpty)
+        #expect(machine.advance(to: 5 * second) == [])
+        #expect(shadowed("host-0", at: 5 * second).count == 1)
+    }
+
     @Test("in shadow mode reports and leaves nobody out")
     func shadow() {
         var machine = machine(2)

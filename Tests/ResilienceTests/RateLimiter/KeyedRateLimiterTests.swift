@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import Synchronization
 internal import TestSupport
 internal import Testing
 
@@ -22,6 +23,27 @@ struct KeyedRateLimiterTests {
             return true
         } catch {
             return false
+        }
+    }
+
+    @Test("two changes at once leave all keys with the same limit", .timeLimit(.minutes(1)))
+    func concurrentChanges() async throws {
+        let limiter = try KeyedRateLimiter<Int>(
+            RateLimiterOptions(rate: .perSecond(1), burst: 1), capacity: 2_000, time: clock.source)
+        for round in 0..<300 {
+            let start = Start()
+            await withTaskGroup(of: Void.self) { group in
+                for burst in [1, 2] {
+                    group.addTask {
+                        start.together()
+                        try? limiter.configure(RateLimiterOptions(rate: .perSecond(1), burst: burst))
+                    }
+                }
+            }
+            let second = (round * 64..<round * 64 + 64).count { key in
+                (try? limiter.acquire(key)) != nil && (try? limiter.acquire(key)) != nil
+            }
+            try #require(second == (limiter.setting.options?.burst == 1 ? 0 : 64), "round \(round)")
         }
     }
 
@@ -91,5 +113,16 @@ struct KeyedRateLimiterTests {
         }
         let sound = try limiter()
         #expect(throws: ConfigurationFaults.self) { try sound.configure(["max-wait": "1s"]) }
+    }
+}
+
+/// Lets two tasks go on at the same moment, unless there is only one thread for them.
+private final class Start: Sendable {
+    private let arrived = Atomic(0)
+
+    func together() {
+        arrived.add(1, ordering: .relaxed)
+        var patience = 100_000
+        while arrived.load(ordering: .relaxed) < 2, patience > 0 { patience -= 1 }
     }
 }

@@ -44,6 +44,27 @@ struct RateLimiterTests {
         #expect(events.all == [.waited(.milliseconds(100)), .waited(.milliseconds(200)), .waited(.milliseconds(300))])
     }
 
+    @Test("a change of rate between a turn and its timer charges whoever it lets through")
+    func changeAtTurn() async throws {
+        let now = Atomic(Int64(1_000_000_000))
+        // A clock whose timers never ring.
+        let time = TimeSource(now: { MonotonicInstant(nanoseconds: now.load(ordering: .relaxed)) }) {
+            _ async throws(CancellationError) in
+            do { try await Task.sleep(for: .seconds(3600)) } catch { throw CancellationError() }
+        }
+        let limiter = try RateLimiter(
+            RateLimiterOptions(rate: .perSecond(10), burst: 1, maximumWait: .seconds(60)), time: time)
+        try limiter.acquireNow()
+        let waiting = (0..<50).map { _ in Task { try await limiter.acquire() } }
+        try await waitUntil("all wait") { limiter.status.waiting == 50 }
+        _ = now.add(150_000_000, ordering: .relaxed)
+        try limiter.configure(RateLimiterOptions(rate: .perSecond(20), burst: 1, maximumWait: .seconds(60)))
+        #expect(limiter.status.waiting == 49)
+        for call in waiting { call.cancel() }
+        for call in waiting { _ = await call.result }
+        #expect(limiter.status.waiting == 0)
+    }
+
     @Test("a cancelled waiter throws cancelled, and its turn goes to the next (resilience4j keeps the permit)")
     func cancellation() async throws {
         let limiter = try limiter()
