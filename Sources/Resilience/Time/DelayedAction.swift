@@ -23,7 +23,8 @@ struct DelayedAction: Sendable {
     private let timer: Timer?
     private let task: Task<Void, Never>?
 
-    /// Runs `action` at `instant` or later, never earlier, on the concurrent executor. It has to be quick.
+    /// Runs `action` at `instant` or later, never earlier, on the concurrent executor. Other actions don't wait for
+    /// it.
     init(at instant: MonotonicInstant, on time: TimeSource, action: @escaping @Sendable () -> Void) {
         if time.isSystem {
             let timer = Timer(action)
