@@ -16,6 +16,8 @@ public final class ResiliencePipeline: Sendable {
     @usableFromInline let time: TimeSource
     /// The policies that are switched on; what they are told in particular, each knows itself.
     let active: Atomic<UInt32>
+    /// What the breaker calls slow, in nanoseconds; `.max` when it is switched off or nothing is slow.
+    private let slowNanoseconds: Atomic<Int64>
     @usableFromInline let fallback: Fallback
     @usableFromInline let deadline: Deadline
     /// For code that can't be a closure, and for its status.
@@ -97,6 +99,7 @@ public final class ResiliencePipeline: Sendable {
             [], setting: configuration.outlierEjection, name: nil, time: time,
             listener: telemetry.listener { .outlierEjection($0) })
         active = Atomic(configuration.mask.rawValue)
+        slowNanoseconds = Atomic(configuration.slowNanoseconds)
         current = Mutex((configuration, 1))
         loadShedder.follow(adaptiveLimit)
         telemetry.watch(circuitBreaker)
@@ -126,6 +129,7 @@ public final class ResiliencePipeline: Sendable {
             current.version += 1
             hand(configuration, insteadOf: old)
             active.store(configuration.mask.rawValue, ordering: .releasing)
+            slowNanoseconds.store(configuration.slowNanoseconds, ordering: .relaxed)
             return (old, current.version)
         }
         guard let change else { return }
@@ -158,5 +162,25 @@ public final class ResiliencePipeline: Sendable {
 
     var version: Int {
         current.withLock { $0.version }
+    }
+
+    /// What an attempt comes to that has ended with a value which is no failure.
+    @usableFromInline
+    func outcome(_ verdict: Verdict, duration: Int64) -> CallOutcome {
+        if verdict == .ignore { return .ignored }
+        return duration > slowNanoseconds.load(ordering: .relaxed) ? .slow : .success
+    }
+
+    /// Whether an attempt took longer than the breaker's options call slow.
+    @usableFromInline
+    func isSlow(_ passage: Passage, endingAt end: MonotonicInstant) -> Bool {
+        outcome(.success, duration: end.nanoseconds &- passage.now.nanoseconds) == .slow
+    }
+}
+
+extension PipelineConfiguration {
+    fileprivate var slowNanoseconds: Int64 {
+        guard circuitBreaker.mode != .disabled, let slow = circuitBreaker.options?.slowCall else { return .max }
+        return slow.duration.nanosecondsSaturated
     }
 }

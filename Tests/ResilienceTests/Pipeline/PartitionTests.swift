@@ -163,21 +163,22 @@ struct RegistryEventTests {
             }
             registry.recordGauges()
         }
-        func last(_ label: String, _ dimensions: [(String, String)] = []) throws -> Double? {
-            try metrics.expectGauge(label, [("name", "a")] + dimensions).lastValue
+        func last(_ label: String, _ policy: String, _ dimensions: [(String, String)] = []) throws -> Double? {
+            try metrics.expectGauge(label, Labels.of(policy, "a") + dimensions).lastValue
         }
-        #expect(try last("resilience_amplification") == 2)
-        #expect(try last("resilience_bulkhead_limit") == 7)
-        #expect(try last("resilience_bulkhead_in_flight") == 0)
-        #expect(try last("resilience_bulkhead_queued") == 0)
-        #expect(try last("resilience_loadshedder_limit") == 9)
-        #expect(try last("resilience_adaptive_limit") == 20)
-        #expect(try last("resilience_circuitbreaker_buffered_calls") == 2)
-        #expect(try last("resilience_circuitbreaker_failure_rate")?.isNaN == true, "of too few calls")
-        #expect(try last("resilience_circuitbreaker_state", [("state", "closed")]) == 1)
-        #expect(try last("resilience_ratelimiter_available") == 98)
-        #expect(try last("resilience_throttle_rejection_share") == 0)
-        #expect((try last("resilience_retry_budget_balance") ?? 0) > 20)
-        #expect(try last("resilience_config_version") == nil)
+        #expect(try last("resilience_amplification", "") == 2)
+        #expect(try last("resilience_bulkhead_limit", "bulkhead") == 7)
+        #expect(try last("resilience_bulkhead_in_flight", "bulkhead") == 0)
+        #expect(try last("resilience_bulkhead_queued", "bulkhead") == 0)
+        #expect(try last("resilience_loadshedder_limit", "load-shedder") == 9)
+        #expect(try last("resilience_adaptive_limit", "adaptive-limit") == 20)
+        #expect(try last("resilience_circuitbreaker_buffered_calls", "circuit-breaker") == 2)
+        #expect(
+            try last("resilience_circuitbreaker_failure_rate", "circuit-breaker")?.isNaN == true, "of too few calls")
+        #expect(try last("resilience_circuitbreaker_state", "circuit-breaker", [("state", "closed")]) == 1)
+        #expect(try last("resilience_ratelimiter_available", "rate-limiter") == 98)
+        #expect(try last("resilience_throttle_rejection_share", "adaptive-throttle") == 0)
+        #expect((try last("resilience_retry_budget_balance", "retry") ?? 0) > 20)
+        #expect(try last("resilience_config_version", "") == 1)
     }
 }
