@@ -121,6 +121,13 @@ public final class ResiliencePipeline: Sendable {
     }
 
     func apply(checked configuration: PipelineConfiguration) {
+        if let event = take(configuration) { telemetry.report(event) }
+    }
+
+    /// Takes settings that were checked already.
+    ///
+    /// - Returns: What to report outside of every lock; nil when nothing is new.
+    func take(_ configuration: PipelineConfiguration) -> ResilienceEvent.Kind? {
         // Under the lock, so that two changes at once don't end up half and half.
         let change = current.withLock { current -> (old: PipelineConfiguration, version: Int)? in
             let old = current.configuration
@@ -132,9 +139,9 @@ public final class ResiliencePipeline: Sendable {
             slowNanoseconds.store(configuration.slowNanoseconds, ordering: .relaxed)
             return (old, current.version)
         }
-        guard let change else { return }
-        let changes = PolicyChange.between(change.old, configuration)
-        telemetry.report(.configured(version: change.version, changes: changes))
+        return change.map { change in
+            .configured(version: change.version, changes: PolicyChange.between(change.old, configuration))
+        }
     }
 
     /// Hands each policy the settings that are new to it.
@@ -175,6 +182,25 @@ public final class ResiliencePipeline: Sendable {
     @usableFromInline
     func isSlow(_ passage: Passage, endingAt end: MonotonicInstant) -> Bool {
         outcome(.success, duration: end.nanoseconds &- passage.now.nanoseconds) == .slow
+    }
+
+    // MARK: - Events
+
+    /// Events of the pipeline from now on; of a partition, those of the partition's name, whichever pipeline has it. Free
+    /// while nobody has asked; a listener that falls behind loses the oldest.
+    ///
+    /// The stream ends when nobody is left who could publish: the pipeline and, for one that has a registry, the registry
+    /// with all its pipelines.
+    ///
+    /// - Parameter buffering: How many events are kept for a listener that falls behind.
+    public func events(buffering: Int = 1024) -> AsyncStream<ResilienceEvent> {
+        telemetry.events(buffering: buffering)
+    }
+
+    /// The last state changes and changes of settings, oldest first; of a registry's pipeline, those among the
+    /// registry's last ones that are its own.
+    public var recentEvents: [ResilienceEvent] {
+        telemetry.recentEvents
     }
 }
 

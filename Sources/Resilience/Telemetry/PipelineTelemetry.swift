@@ -74,7 +74,8 @@ final class PipelineTelemetry: Sendable {
         metrics.retried(attempt: attempt, outcome)
     }
 
-    /// A policy did something.
+    /// A policy did something. In an incident that is a refusal, and they come by the thousand: without a listener they
+    /// are only counted, and no event is made of them.
     func report(_ kind: ResilienceEvent.Kind) {
         if let (reason, isShadow) = kind.rejection {
             counters.withLock { $0.countRejection(reason, shadow: isShadow) }
@@ -84,7 +85,17 @@ final class PipelineTelemetry: Sendable {
             metrics.count(kind)
             if case .circuitBreaker(.transition) = kind { recordBreakerState() }
         }
-        hub.publish(ResilienceEvent(pipeline: name, instant: time.now(), kind: kind))
+        if hub.wants(kind) { hub.publish(ResilienceEvent(pipeline: name, instant: time.now(), kind: kind)) }
+    }
+
+    /// The events of the pipeline's name from now on.
+    func events(buffering: Int) -> AsyncStream<ResilienceEvent> {
+        hub.subscribe(to: name, buffering: buffering)
+    }
+
+    /// The last notable events of the pipeline's name, oldest first.
+    var recentEvents: [ResilienceEvent] {
+        hub.recent.filter { $0.pipeline == name }
     }
 
     var snapshot: PipelineCounters {

@@ -128,13 +128,14 @@ struct RegistryEventTests {
         try registry.apply(PolicyEdits(["a": ["circuit-breaker": "forced-open"]]), for: .seconds(60))
         await clock.sleepers(1)
         clock.advance(by: .seconds(60))
-        try await waitUntil("the override has ended") { registry.recentEvents.count == 4 }
+        try await waitUntil("the override has ended") { registry.recentEvents.count == 5 }
         #expect(
             registry.recentEvents.map(\.description) == [
                 "a: configuration version 2; retry mode disabled -> enforced, attempts 3 -> 5",
+                "a: override 1 has begun",
                 "a: configuration version 3; circuit-breaker mode disabled -> forced-open",
                 "a: configuration version 4; circuit-breaker mode forced-open -> disabled",
-                "a: an override has expired",
+                "a: override 1 has expired",
             ])
         guard case .configured(2, let changes) = registry.recentEvents.first?.kind else {
             Issue.record("no change")
