@@ -152,7 +152,7 @@ let package = Package(
                 "Resilience", "ServiceKit", "TestSupport", hummingbird, hummingbirdTesting, httpTypes, nioCore, logging,
                 lifecycle,
             ], path: "Tests/SocialTesting", swiftSettings: settings),
-        tests("Resilience", ["ResilienceTesting", "TestSupport", metricsTestKit]),
+        tests("Resilience", ["ResilienceTesting", "TestSupport", logging, metricsTestKit]),
         tests("ResilienceTesting", ["Resilience"]),
         tests("Measurement", ["TestSupport", histogram]),
         tests("ShopExample", ["Resilience", hummingbird, hummingbirdTesting, httpTypes, nioCore]),

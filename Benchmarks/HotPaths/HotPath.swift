@@ -34,7 +34,7 @@ func consume(_ value: Int) {
 extension HotPath {
     /// All of them, in the order of the tables.
     package static func all() throws -> [HotPath] {
-        try resilience() + measurement() + loadGenerator()
+        try resilience() + measurement() + loadGenerator() + platform()
     }
 
     /// Those of the resilience library.

@@ -11,6 +11,7 @@ extension HotPath {
         let breaker = try ResiliencePipeline(name: "breaker") { CircuitBreakerOptions() }
         let bulkhead = try ResiliencePipeline(name: "bulkhead") { BulkheadOptions(limit: 64) }
         let attemptTimeout = try ResiliencePipeline(name: "timeout") { AttemptTimeoutOptions(limit: .seconds(1)) }
+        let hedge = try ResiliencePipeline(name: "hedge", idempotency: .safe) { HedgeOptions() }
         let three = try ResiliencePipeline(name: "three") {
             RetryOptions()
             CircuitBreakerOptions()
@@ -23,6 +24,10 @@ extension HotPath {
             BulkheadOptions(limit: 64)
             AttemptTimeoutOptions(limit: .seconds(1))
         }
+        let refusing = try ResiliencePipeline(name: "refusing") {
+            CircuitBreakerOptions(minimumCalls: 1, open: .init(base: .seconds(3600)))
+        }
+        try refusing.circuitBreaker.acquire().fail()
         return [
             HotPath("bare-call") { count in
                 var sum = 0
@@ -35,6 +40,7 @@ extension HotPath {
             immediate("pipeline-breaker", breaker),
             immediate("pipeline-bulkhead", bulkhead),
             immediate("pipeline-attempt-timeout", attemptTimeout),
+            immediate("pipeline-hedge", hedge, .safe),
             immediate("pipeline-retry-breaker-bulkhead", three),
             immediate("pipeline-of-five", five),
             HotPath("pipeline-of-five-ending-itself") { count in
@@ -43,6 +49,17 @@ extension HotPath {
                     sum &+= try await five.execute(endsAtDeadline: true) { try await returnAtOnce($0) }
                 }
                 consume(sum)
+            },
+            HotPath("pipeline-refused") { count in
+                var refused = 0
+                for _ in 0..<count {
+                    do throws(ResilienceError<Never>) {
+                        refused -= try await refusing.execute { context async throws(Never) in context.attempt }
+                    } catch {
+                        refused += 1
+                    }
+                }
+                if refused != count { throw UnexpectedResult("an open breaker let calls pass") }
             },
             HotPath("bare-call-suspending") { count in
                 try await withTaskExecutorPreference(OneThread.shared) {
@@ -56,10 +73,14 @@ extension HotPath {
         ]
     }
 
-    private static func immediate(_ name: String, _ pipeline: ResiliencePipeline) -> HotPath {
+    private static func immediate(
+        _ name: String, _ pipeline: ResiliencePipeline, _ idempotency: Idempotency = .unsafe
+    ) -> HotPath {
         HotPath(name) { count in
             var sum = 0
-            for _ in 0..<count { sum &+= try await pipeline.execute { try await returnAtOnce($0) } }
+            for _ in 0..<count {
+                sum &+= try await pipeline.execute(idempotency: idempotency) { try await returnAtOnce($0) }
+            }
             consume(sum)
         }
     }

@@ -16,6 +16,7 @@ extension HotPath {
         let shedder = try LoadShedder(LoadShedderOptions(limit: 64))
         let endpoints = try OutlierEjection([0, 1, 2])
         let hedge = try Hedge()
+        let hedging = try Hedge(HedgeOptions(delay: .fixed(.seconds(60)), budget: nil))
         let enforced = [
             HotPath("rate-limiter-admitted") { count in
                 for _ in 0..<count { try limiter.acquireNow() }
@@ -46,6 +47,17 @@ extension HotPath {
                 for index in 0..<count {
                     sum &+= try await hedge.run(idempotency: .safe) { context async throws(Rejection) in
                         context.attempt &+ index
+                    }
+                }
+                consume(sum)
+            },
+            // The first attempt fails at once, which starts the second one without its delay.
+            HotPath("hedge-started") { count in
+                var sum = 0
+                for _ in 0..<count {
+                    sum &+= try await hedging.run(idempotency: .safe) { context async throws(Rejection) in
+                        if !context.isHedge { throw Rejection(.shed) }
+                        return context.attempt
                     }
                 }
                 consume(sum)

@@ -168,19 +168,15 @@ struct RegistryTests {
             try registry.apply(PolicyEdits(["a": ["circuit-breaker": ["minimum-calls": 1]]]))
             await fail(registry.pipeline("a"), times: 3)
         }
-        #expect(
-            try metrics.expectCounter("resilience_calls_total", [("name", "a"), ("outcome", "failure")]).totalValue == 1
-        )
-        #expect(
-            try metrics.expectCounter("resilience_calls_total", [("name", "a"), ("outcome", "rejected")]).totalValue
-                == 2)
-        #expect(
-            try metrics.expectCounter(
-                "resilience_rejections_total", [("name", "a"), ("reason", "open"), ("mode", "enforced")]
-            ).totalValue == 2)
-        #expect(
-            try metrics.expectGauge("resilience_circuitbreaker_state", [("name", "a"), ("state", "open")]).lastValue
-                == 1)
-        #expect(try metrics.expectCounter("resilience_attempts_total", [("name", "a")]).totalValue == 1)
+        func counted(_ name: String, _ policy: String, _ labels: [(String, String)] = []) throws -> Int64 {
+            try metrics.expectCounter(name, Labels.of(policy, "a") + labels).totalValue
+        }
+        #expect(try counted("resilience_calls_total", "", [("outcome", "failure")]) == 1)
+        #expect(try counted("resilience_calls_total", "", [("outcome", "rejected")]) == 2)
+        let refused = [("reason", "open"), ("mode", "enforced")]
+        #expect(try counted("resilience_rejections_total", "circuit-breaker", refused) == 2)
+        #expect(try counted("resilience_attempts_total", "") == 1)
+        let open = Labels.of("circuit-breaker", "a") + [("state", "open")]
+        #expect(try metrics.expectGauge("resilience_circuitbreaker_state", open).lastValue == 1)
     }
 }

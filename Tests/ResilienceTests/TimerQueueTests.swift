@@ -133,3 +133,51 @@ struct TimerQueueTests {
         #expect(timeout == Timeout(.attempt, limit: .milliseconds(20)))
     }
 }
+
+/// One after the other, because each of them blocks a thread of the pool, which may have only two.
+@Suite("Timers that take their time", .serialized, .timeLimit(.minutes(1)))
+struct SlowTimerTests {
+    /// Blocks its thread until another timer has fired, as an `onCancel` handler may that waits for something.
+    final class Blocker: QueuedTimer, @unchecked Sendable {
+        let other: TimerQueueTests.Probe
+        let sawIt = Atomic(false)
+        let ended = Atomic(false)
+
+        init(until other: TimerQueueTests.Probe) {
+            self.other = other
+        }
+
+        override func fire() {
+            let latest = TimeSource.system.now().advanced(by: .seconds(10))
+            while other.times.load(ordering: .acquiring) == 0, TimeSource.system.now() < latest {}
+            sawIt.store(other.times.load(ordering: .acquiring) > 0, ordering: .relaxed)
+            ended.store(true, ordering: .releasing)
+        }
+    }
+
+    @Test("a timer that takes its time does not delay others, due at once or later", arguments: [0, 20])
+    func slow(milliseconds: Int) async throws {
+        let queue = TimerQueue(time: .system)
+        let probe = TimerQueueTests.Probe()
+        let blocker = Blocker(until: probe)
+        let due = TimeSource.system.now().advanced(by: .milliseconds(5))
+        queue.arm(blocker, at: due)
+        queue.arm(probe, at: due.advanced(by: .milliseconds(milliseconds)))
+        try await waitUntil("the slow one has ended") { blocker.ended.load(ordering: .acquiring) }
+        let sawIt = blocker.sawIt.load(ordering: .relaxed)
+        #expect(sawIt)
+    }
+
+    @Test("one that is armed while the last one is busy does not wait for it")
+    func busyAlone() async throws {
+        let queue = TimerQueue(time: .system)
+        let probe = TimerQueueTests.Probe()
+        let blocker = Blocker(until: probe)
+        queue.arm(blocker, at: TimeSource.system.now())
+        try await waitUntil("the slow one is busy") { queue.count == 0 && queue.isAwake }
+        queue.arm(probe, at: TimeSource.system.now().advanced(by: .milliseconds(5)))
+        try await waitUntil("the slow one has ended") { blocker.ended.load(ordering: .acquiring) }
+        let sawIt = blocker.sawIt.load(ordering: .relaxed)
+        #expect(sawIt)
+    }
+}

@@ -45,7 +45,7 @@ let package = Package(
         .testTarget(
             name: "ResilienceTests",
             dependencies: [
-                "Resilience", "ResilienceTesting", "TestSupport",
+                "Resilience", "ResilienceTesting", "TestSupport", .product(name: "Logging", package: "swift-log"),
                 .product(name: "MetricsTestKit", package: "swift-metrics"),
             ], swiftSettings: settings),
         .testTarget(

@@ -170,10 +170,16 @@ protocol EditableSetting: Sendable {
     mutating func apply(
         _ value: ConfigurationValue, kind: PolicyKind, at place: [String], _ faults: inout [ConfigurationFault])
     func check(at place: [String], _ faults: inout [ConfigurationFault])
+    /// Takes the options of another setting unless somebody has set some.
+    mutating func takeOptionsIfUnset(of other: Self)
 }
 
 extension PolicySetting: EditableSetting where Options: PolicyOptions {
     var isConfigured: Bool {
         options != nil
+    }
+
+    mutating func takeOptionsIfUnset(of other: PolicySetting) {
+        if options == nil || options == Options.blank { options = other.options ?? options }
     }
 }

@@ -72,7 +72,7 @@ public struct PolicySet: Sendable, Equatable {
     /// The configuration of pipelines that no edit has named.
     public private(set) var common = PipelineConfiguration()
     /// The configurations of the pipelines that an edit has named.
-    public private(set) var named: [String: PipelineConfiguration] = [:]
+    public internal(set) var named: [String: PipelineConfiguration] = [:]
 
     /// Everything disabled everywhere.
     public init() {}

@@ -36,7 +36,7 @@ public final class Hedge: Sendable {
     ) throws(ConfigurationFaults) {
         self.init(
             checked: try PolicySetting<HedgeOptions>.checked(options, mode),
-            metrics: name.map { HedgeMetrics([("policy", "hedge"), ("name", $0)]) }, time: time,
+            metrics: name.map { HedgeMetrics(MetricLabels(name: $0).of(.hedge)) }, time: time,
             listener: PolicyListener(onEvent))
     }
 

@@ -163,7 +163,7 @@ public final class OutlierEjection<Endpoint: Hashable & Sendable>: Sendable {
     /// Ejections are rare enough to look the handle up.
     private func gauge(_ endpoint: Endpoint, _ value: Int) {
         guard let name else { return }
-        Gauge(label: "resilience_outlier_ejected", dimensions: [("name", name), ("endpoint", "\(endpoint)")]).record(
-            value)
+        let dimensions = MetricLabels(name: name).of(.outlierEjection, ("endpoint", "\(endpoint)"))
+        Gauge(label: "resilience_outlier_ejected", dimensions: dimensions).record(value)
     }
 }

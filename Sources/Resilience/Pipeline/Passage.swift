@@ -411,7 +411,7 @@ extension ResiliencePipeline {
         var call = call
         call.attempts = 1
         leave(passage, verdict, retryAfter: nil, isTimeout: false, at: now)
-        end(call, .success, at: now)
+        end(call, outcome(verdict, duration: now.nanoseconds &- passage.now.nanoseconds), at: now)
     }
 
     // MARK: - Time limits

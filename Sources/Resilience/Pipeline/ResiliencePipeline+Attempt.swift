@@ -9,6 +9,8 @@ extension ResiliencePipeline {
         /// Times the operation was run: none when a policy refused it, several when it was hedged.
         @usableFromInline var runs: Int
         @usableFromInline var end: MonotonicInstant
+        /// Whether it took longer than the breaker's options call slow.
+        @usableFromInline var isSlow: Bool
 
         @inlinable
         init(
@@ -19,6 +21,7 @@ extension ResiliencePipeline {
             self.classification = classification
             self.runs = runs
             self.end = end
+            isSlow = false
         }
 
         /// What it means for the attempts beside it.
@@ -62,8 +65,13 @@ extension ResiliencePipeline {
         @inlinable
         var outcome: CallOutcome {
             switch result {
-            case .success: classification.verdict.isFailure ? .failure : .success
-            case .failure(.operation): .failure
+            case .success:
+                switch classification.verdict {
+                case .success: isSlow ? .slow : .success
+                case .failure, .throttled: .failure
+                case .ignore: .ignored
+                }
+            case .failure(.operation): classification.verdict == .ignore ? .ignoredError : .failure
             case .failure(.rejected): .rejected
             case .failure(.timedOut): .timeout
             case .failure(.cancelled): .cancelled
@@ -141,7 +149,8 @@ extension ResiliencePipeline {
     func conclude<Success: Sendable, Failure: Error>(
         _ result: Result<Success, Failure>, isExpired: Bool, _ classification: Classification, _ passage: Passage
     ) -> Attempt<Success, Failure> {
-        let attempt = judge(result, isExpired: isExpired, classification, passage)
+        var attempt = judge(result, isExpired: isExpired, classification, passage)
+        if case .success = result { attempt.isSlow = isSlow(passage, endingAt: attempt.end) }
         leave(
             passage, attempt.classification.verdict, retryAfter: attempt.classification.retryAfter,
             isTimeout: attempt.outcome == .timeout, at: attempt.end)

@@ -134,7 +134,7 @@ extension ResiliencePipeline {
                 // The value of an earlier attempt has been superseded.
                 if let lastValue, let discard { await discard(lastValue) }
                 if !attempt.classification.verdict.isFailure {
-                    end(call, .success, at: attempt.end)
+                    end(call, attempt.outcome, at: attempt.end)
                     return .success(value)
                 }
                 lastValue = value
@@ -160,6 +160,7 @@ extension ResiliencePipeline {
             var step = openAgain(&call, &passage)
             if step.isWaiting { step = await settle(step, &call, &passage) }
             attempt = await self.attempt(call, passage, step, classifier, discard, operation)
+            telemetry.retried(attempt: call.context.attempt, attempt.outcome)
         }
     }
 

@@ -16,6 +16,8 @@ public final class ResiliencePipeline: Sendable {
     @usableFromInline let time: TimeSource
     /// The policies that are switched on; what they are told in particular, each knows itself.
     let active: Atomic<UInt32>
+    /// What the breaker calls slow, in nanoseconds; `.max` when it is switched off or nothing is slow.
+    private let slowNanoseconds: Atomic<Int64>
     @usableFromInline let fallback: Fallback
     @usableFromInline let deadline: Deadline
     /// For code that can't be a closure, and for its status.
@@ -97,6 +99,7 @@ public final class ResiliencePipeline: Sendable {
             [], setting: configuration.outlierEjection, name: nil, time: time,
             listener: telemetry.listener { .outlierEjection($0) })
         active = Atomic(configuration.mask.rawValue)
+        slowNanoseconds = Atomic(configuration.slowNanoseconds)
         current = Mutex((configuration, 1))
         loadShedder.follow(adaptiveLimit)
         telemetry.watch(circuitBreaker)
@@ -118,6 +121,13 @@ public final class ResiliencePipeline: Sendable {
     }
 
     func apply(checked configuration: PipelineConfiguration) {
+        if let event = take(configuration) { telemetry.report(event) }
+    }
+
+    /// Takes settings that were checked already.
+    ///
+    /// - Returns: What to report outside of every lock; nil when nothing is new.
+    func take(_ configuration: PipelineConfiguration) -> ResilienceEvent.Kind? {
         // Under the lock, so that two changes at once don't end up half and half.
         let change = current.withLock { current -> (old: PipelineConfiguration, version: Int)? in
             let old = current.configuration
@@ -126,11 +136,12 @@ public final class ResiliencePipeline: Sendable {
             current.version += 1
             hand(configuration, insteadOf: old)
             active.store(configuration.mask.rawValue, ordering: .releasing)
+            slowNanoseconds.store(configuration.slowNanoseconds, ordering: .relaxed)
             return (old, current.version)
         }
-        guard let change else { return }
-        let changes = PolicyChange.between(change.old, configuration)
-        telemetry.report(.configured(version: change.version, changes: changes))
+        return change.map { change in
+            .configured(version: change.version, changes: PolicyChange.between(change.old, configuration))
+        }
     }
 
     /// Hands each policy the settings that are new to it.
@@ -158,5 +169,44 @@ public final class ResiliencePipeline: Sendable {
 
     var version: Int {
         current.withLock { $0.version }
+    }
+
+    /// What an attempt comes to that has ended with a value which is no failure.
+    @usableFromInline
+    func outcome(_ verdict: Verdict, duration: Int64) -> CallOutcome {
+        if verdict == .ignore { return .ignored }
+        return duration > slowNanoseconds.load(ordering: .relaxed) ? .slow : .success
+    }
+
+    /// Whether an attempt took longer than the breaker's options call slow.
+    @usableFromInline
+    func isSlow(_ passage: Passage, endingAt end: MonotonicInstant) -> Bool {
+        outcome(.success, duration: end.nanoseconds &- passage.now.nanoseconds) == .slow
+    }
+
+    // MARK: - Events
+
+    /// Events of the pipeline from now on; of a partition, those of the partition's name, whichever pipeline has it. Free
+    /// while nobody has asked; a listener that falls behind loses the oldest.
+    ///
+    /// The stream ends when nobody is left who could publish: the pipeline and, for one that has a registry, the registry
+    /// with all its pipelines.
+    ///
+    /// - Parameter buffering: How many events are kept for a listener that falls behind.
+    public func events(buffering: Int = 1024) -> AsyncStream<ResilienceEvent> {
+        telemetry.events(buffering: buffering)
+    }
+
+    /// The last state changes and changes of settings, oldest first; of a registry's pipeline, those among the
+    /// registry's last ones that are its own.
+    public var recentEvents: [ResilienceEvent] {
+        telemetry.recentEvents
+    }
+}
+
+extension PipelineConfiguration {
+    fileprivate var slowNanoseconds: Int64 {
+        guard circuitBreaker.mode != .disabled, let slow = circuitBreaker.options?.slowCall else { return .max }
+        return slow.duration.nanosecondsSaturated
     }
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+public import Logging
 internal import Synchronization
 
 /// All pipelines of a process, by name, with the one place where their settings change.
@@ -8,36 +9,6 @@ internal import Synchronization
 /// A partition is configured like its name unless an edit addresses it, and has state of its own. Only so many
 /// partitions are kept; the one that was not asked for the longest makes room, preferably one that nobody uses.
 public final class ResilienceRegistry: Sendable {
-    /// Edits that end by themselves.
-    private struct Override {
-        var id: UInt64
-        var edits: PolicyEdits
-    }
-
-    private struct Core {
-        /// What lasts.
-        var lasting = PolicySet()
-        /// What lasts with the overrides applied to it, in the order in which they came.
-        var policies = PolicySet()
-        var overrides: [Override] = []
-        var nextID: UInt64 = 0
-        var pipelines: [String: ResiliencePipeline] = [:]
-        var partitions: PartitionTable
-        var seeds: SplitMix64
-
-        /// Takes new lasting settings and overrides, if they make sense together, and hands them to the pipelines.
-        mutating func settle(_ lasting: PolicySet, _ overrides: [Override]) throws(ConfigurationFaults) {
-            var effective = lasting
-            for override in overrides { try effective.apply(override.edits) }
-            self.lasting = lasting
-            self.overrides = overrides
-            policies = effective
-            // Under the registry's lock, so that all pipelines change before the next edit.
-            for (name, pipeline) in pipelines { pipeline.apply(checked: effective.configuration(for: name)) }
-            for pipeline in partitions.all { pipeline.apply(checked: effective.configuration(for: pipeline.name)) }
-        }
-    }
-
     private let core: Mutex<Core>
     private let time: TimeSource
     private let hub: EventHub
@@ -50,13 +21,20 @@ public final class ResilienceRegistry: Sendable {
     ///   - seed: Where jitter starts in the pipelines.
     ///   - partitions: The most partitions that are kept, of all names together; at least 1.
     ///   - recentEvents: How many notable events (state changes, new settings) are kept for `recentEvents`.
+    ///   - logger: Gets the same events as they happen: warnings when a breaker opens, an endpoint is ejected or an
+    ///     override is dropped, notices and infos of the rest. Nil logs nothing.
     public init(
         time: TimeSource = .system, seed: UInt64 = .random(in: .min ... .max), partitions: Int = 1000,
-        recentEvents: Int = 256
+        recentEvents: Int = 256, logger: Logger? = nil
     ) {
         core = Mutex(Core(partitions: PartitionTable(capacity: partitions), seeds: SplitMix64(seed: seed)))
         self.time = time
-        hub = EventHub(capacity: recentEvents)
+        hub = EventHub(capacity: recentEvents, logger: logger)
+    }
+
+    deinit {
+        hub.finishOfAll()
+        for active in core.withLock({ $0.overrides }) { active.timer?.cancel() }
     }
 
     // MARK: - Pipelines
@@ -74,6 +52,28 @@ public final class ResilienceRegistry: Sendable {
         }
         if isNew { publish(name, .added) }
         return pipeline
+    }
+
+    /// The pipeline of that name with settings that are written in code, everything in them enforced.
+    ///
+    /// They count from the first time on; asked again, the registry gives the pipeline as it is. What edits have said
+    /// about a policy before, such as those of a start-up file, counts more than the block, and what they say afterwards
+    /// does so anyway.
+    ///
+    /// - Parameters:
+    ///   - name: What it is called in edits, metrics and events.
+    ///   - idempotency: Whether the calls may be repeated, when it is the same for all of them: a hedge around calls
+    ///     that may not be is refused.
+    ///   - policies: The options of each policy, one line each, from the outermost to the innermost.
+    /// - Throws: Every policy that stands in a place where it would do harm, and everything that is wrong with the
+    ///   options, by themselves or together with edits; then nothing has changed.
+    public func pipeline(
+        _ name: String, idempotency: Idempotency? = nil, @PipelineBuilder policies: () -> [PipelineElement]
+    ) throws(ConfigurationFaults) -> ResiliencePipeline {
+        let configuration = try PipelineConfiguration(idempotency: idempotency, policies)
+        try change { core throws(ConfigurationFaults) in try core.define(name, configuration) }
+            .forEach { $0.report() }
+        return pipeline(name)
     }
 
     /// The pipeline of a name for one of many hosts, tenants or the like; a string from outside is safe.
@@ -126,11 +126,7 @@ public final class ResilienceRegistry: Sendable {
     /// - Parameter edits: What is to change; the rest stays.
     /// - Throws: Everything that is wrong with the edits; then nothing has changed.
     public func apply(_ edits: PolicyEdits) throws(ConfigurationFaults) {
-        try change { core throws(ConfigurationFaults) in
-            var lasting = core.lasting
-            try lasting.apply(edits)
-            try core.settle(lasting, core.overrides)
-        }
+        try change { core throws(ConfigurationFaults) in try core.apply(edits) }.forEach { $0.report() }
     }
 
     /// Changes settings for a time: afterwards they are what they would be without it. Of several changes at once the
@@ -139,44 +135,61 @@ public final class ResilienceRegistry: Sendable {
     /// - Parameters:
     ///   - edits: What is to change; the rest stays.
     ///   - duration: For how long.
+    /// - Returns: What to call it by.
     /// - Throws: Everything that is wrong with the edits; then nothing has changed.
-    public func apply(_ edits: PolicyEdits, for duration: Duration) throws(ConfigurationFaults) {
-        var id: UInt64 = 0
-        try change { core throws(ConfigurationFaults) in
-            core.nextID += 1
-            id = core.nextID
-            try core.settle(core.lasting, core.overrides + [Override(id: id, edits: edits)])
+    @discardableResult
+    public func apply(
+        _ edits: PolicyEdits, for duration: Duration
+    ) throws(ConfigurationFaults) -> PolicyOverride.ID {
+        let expires = time.now().advanced(by: duration)
+        let (override, changes) = try change { core throws(ConfigurationFaults) in
+            try core.begin(edits, until: expires)
         }
-        // The action holds the registry only weakly, and ends by itself.
-        _ = DelayedAction(at: time.now().advanced(by: duration), on: time) { [weak self, id] in self?.endOverride(id) }
+        publish(override, .overrideBegan(override.id))
+        for change in changes { change.report() }
+        // The timer holds the registry only weakly.
+        let timer = DelayedAction(at: expires, on: time) { [weak self, id = override.id] in
+            self?.end(id, .overrideExpired(id))
+        }
+        if !core.withLock({ $0.arm(override.id, timer) }) { timer.cancel() }
+        return override.id
     }
 
-    private func endOverride(_ id: UInt64) {
-        let ended = core.withLock { core -> PolicyEdits? in
-            let edits = core.overrides.first { $0.id == id }?.edits
-            let remaining = core.overrides.filter { $0.id != id }
-            do throws(ConfigurationFaults) {
-                try core.settle(core.lasting, remaining)
-            } catch {
-                // A later override may have relied on this one; what lasts was checked by itself.
-                try? core.settle(core.lasting, [])
-            }
-            return edits
-        }
-        for entry in ended?.entries.entries ?? [] { publish(entry.key, .overrideExpired) }
+    /// The changes that were made for a time and are still on, in the order in which they came.
+    public var overrides: [PolicyOverride] {
+        core.withLock { $0.overrides.map(\.override) }
     }
 
-    private func change(
-        _ body: (inout Core) throws(ConfigurationFaults) -> Void
-    ) throws(ConfigurationFaults) {
-        let result = core.withLock { core -> Result<Void, ConfigurationFaults> in
+    /// Ends a change that was made for a time before it ends by itself. Other overrides stay, but for those that relied
+    /// on it and make no sense without it.
+    ///
+    /// - Returns: Whether it was still on.
+    @discardableResult
+    public func endOverride(_ id: PolicyOverride.ID) -> Bool {
+        end(id, .overrideEnded(id))
+    }
+
+    @discardableResult
+    private func end(_ id: PolicyOverride.ID, _ event: ResilienceEvent.Kind) -> Bool {
+        guard let (ended, dropped, changes) = core.withLock({ $0.end(id) }) else { return false }
+        for active in dropped + [ended] { active.timer?.cancel() }
+        for change in changes { change.report() }
+        publish(ended.override, event)
+        for active in dropped { publish(active.override, .overrideDropped(active.override.id)) }
+        return true
+    }
+
+    private func change<Value: Sendable>(
+        _ body: (inout Core) throws(ConfigurationFaults) -> Value
+    ) throws(ConfigurationFaults) -> Value {
+        let result = core.withLock { core -> Result<Value, ConfigurationFaults> in
             do throws(ConfigurationFaults) {
                 return .success(try body(&core))
             } catch {
                 return .failure(error)
             }
         }
-        try result.get()
+        return try result.get()
     }
 
     /// The settings of all pipelines.
@@ -186,8 +199,8 @@ public final class ResilienceRegistry: Sendable {
 
     // MARK: - Events
 
-    /// Events of all pipelines and of the registry from now on. Free while nobody has asked; a listener that falls
-    /// behind loses the oldest.
+    /// Events of all pipelines and of the registry from now on, until the registry goes. Free while nobody has asked; a
+    /// listener that falls behind loses the oldest.
     ///
     /// - Parameter buffering: How many events are kept for a listener that falls behind.
     public func events(buffering: Int = 1024) -> AsyncStream<ResilienceEvent> {
@@ -199,7 +212,13 @@ public final class ResilienceRegistry: Sendable {
         hub.recent
     }
 
+    /// Tells about an override: once for each pipeline that it names, and for `all`.
+    private func publish(_ override: PolicyOverride, _ kind: ResilienceEvent.Kind) {
+        for entry in override.edits.entries.entries { publish(entry.key, kind) }
+    }
+
     private func publish(_ name: String, _ kind: ResilienceEvent.Kind) {
+        guard hub.wants(kind) else { return }
         hub.publish(ResilienceEvent(pipeline: name, instant: time.now(), kind: kind))
     }
 }

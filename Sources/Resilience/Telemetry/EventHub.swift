@@ -1,13 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import Logging
 internal import Synchronization
 
-/// Hands events to those who listen, and keeps the last notable ones.
+/// Hands events to those who listen, keeps the last notable ones, and has them logged if there is a logger.
 ///
 /// While nobody listens an event costs one atomic load, and a notable one a lock.
 final class EventHub: Sendable {
+    private struct Subscriber: Sendable {
+        var continuation: AsyncStream<ResilienceEvent>.Continuation
+        /// The pipeline that it asked for; nil for the registry's subscribers.
+        var pipeline: String?
+    }
+
     private struct Core {
-        var subscribers: [UInt64: AsyncStream<ResilienceEvent>.Continuation] = [:]
+        var subscribers: [UInt64: Subscriber] = [:]
         var nextID: UInt64 = 0
         var ring: [ResilienceEvent] = []
         var next = 0
@@ -16,21 +23,30 @@ final class EventHub: Sendable {
     private let capacity: Int
     private let core = Mutex(Core())
     private let subscriberCount = Atomic(0)
+    private let logger: Logger?
 
-    /// - Parameter capacity: The number of notable events that are kept, at least one.
-    init(capacity: Int) {
+    /// - Parameters:
+    ///   - capacity: The number of notable events that are kept, at least one.
+    ///   - logger: Gets the notable ones.
+    init(capacity: Int, logger: Logger? = nil) {
         self.capacity = max(1, capacity)
+        self.logger = logger
     }
 
-    /// Whether making an event that is not notable is worth the trouble.
-    var hasSubscribers: Bool {
-        subscriberCount.load(ordering: .relaxed) > 0
+    deinit {
+        finish { _ in true }
+    }
+
+    /// Whether anybody wants to know, or the ring: if not, making an event of it is not worth the trouble.
+    func wants(_ kind: ResilienceEvent.Kind) -> Bool {
+        subscriberCount.load(ordering: .relaxed) > 0 || kind.isNotable
     }
 
     func publish(_ event: ResilienceEvent) {
-        if !event.isNotable, !hasSubscribers { return }
+        let isNotable = event.kind.isNotable
+        if !isNotable, subscriberCount.load(ordering: .relaxed) == 0 { return }
         let continuations = core.withLock { core in
-            if event.isNotable {
+            if isNotable {
                 if core.ring.count < capacity {
                     core.ring.append(event)
                 } else {
@@ -38,30 +54,68 @@ final class EventHub: Sendable {
                     core.next = (core.next + 1) % capacity
                 }
             }
-            return Array(core.subscribers.values)
+            return core.subscribers.values.compactMap { subscriber in
+                subscriber.pipeline == nil || subscriber.pipeline == event.pipeline ? subscriber.continuation : nil
+            }
         }
         for continuation in continuations { continuation.yield(event) }
+        if isNotable, let logger {
+            logger.log(level: event.logLevel, "\(event.kind)", metadata: ["pipeline": "\(event.pipeline)"])
+        }
     }
 
     /// Events from now on; a subscriber that falls behind loses the oldest beyond `buffering`.
-    func subscribe(buffering: Int) -> AsyncStream<ResilienceEvent> {
+    ///
+    /// - Parameter pipeline: The pipeline whose events they are; nil for all.
+    func subscribe(to pipeline: String? = nil, buffering: Int) -> AsyncStream<ResilienceEvent> {
         let (stream, continuation) = AsyncStream.makeStream(
             of: ResilienceEvent.self, bufferingPolicy: .bufferingNewest(max(1, buffering)))
         let id = core.withLock { core in
             core.nextID += 1
-            core.subscribers[core.nextID] = continuation
+            core.subscribers[core.nextID] = Subscriber(continuation: continuation, pipeline: pipeline)
             return core.nextID
         }
         subscriberCount.add(1, ordering: .relaxed)
-        continuation.onTermination = { _ in
-            let wasThere = self.core.withLock { $0.subscribers.removeValue(forKey: id) != nil }
-            if wasThere { self.subscriberCount.subtract(1, ordering: .relaxed) }
+        // Weakly: the hub ends its streams when nobody is left who could publish.
+        continuation.onTermination = { [weak self] _ in
+            guard let self else { return }
+            let wasThere = core.withLock { $0.subscribers.removeValue(forKey: id) != nil }
+            if wasThere { subscriberCount.subtract(1, ordering: .relaxed) }
         }
         return stream
+    }
+
+    /// Ends the streams of the registry's subscribers: it is gone, and only its pipelines go on.
+    func finishOfAll() {
+        finish { $0.pipeline == nil }
+    }
+
+    private func finish(_ isOver: (Subscriber) -> Bool) {
+        let finished = core.withLock { core in
+            let finished = core.subscribers.filter { isOver($0.value) }
+            for id in finished.keys { core.subscribers[id] = nil }
+            return finished.values.map(\.continuation)
+        }
+        subscriberCount.subtract(finished.count, ordering: .relaxed)
+        for continuation in finished { continuation.finish() }
     }
 
     /// The last notable events, oldest first.
     var recent: [ResilienceEvent] {
         core.withLock { Array($0.ring[$0.next...] + $0.ring[..<$0.next]) }
+    }
+}
+
+extension ResilienceEvent {
+    /// How much an operator wants to see it: a callee that is left alone is a warning, everything else that is notable
+    /// is worth a line.
+    fileprivate var logLevel: Logger.Level {
+        switch kind {
+        case .circuitBreaker(.transition(_, to: .open, _)), .outlierEjection(.ejected(_, _, _, shadow: false)),
+            .overrideDropped:
+            .warning
+        case .circuitBreaker(.rampedUp), .outlierEjection(.ejected), .outlierEjection(.spared): .info
+        default: .notice
+        }
     }
 }

@@ -4,6 +4,12 @@
 @usableFromInline
 enum CallOutcome: UInt8, Sendable, CaseIterable {
     case success
+    /// A success that took longer than the breaker's options call slow.
+    case slow
+    /// A result that says nothing about the callee.
+    case ignored
+    /// An error that says nothing about the callee.
+    case ignoredError
     case failure
     case timeout
     case rejected
@@ -12,6 +18,8 @@ enum CallOutcome: UInt8, Sendable, CaseIterable {
     var label: String {
         switch self {
         case .success: "success"
+        case .slow: "slow"
+        case .ignored, .ignoredError: "ignored"
         case .failure: "failure"
         case .timeout: "timeout"
         case .rejected: "rejected"

@@ -60,20 +60,42 @@ final class PipelineTelemetry: Sendable {
             $0.calls += 1
             $0.attempts += UInt64(attempts)
             switch outcome {
-            case .success: $0.successes += 1
+            case .success, .slow, .ignored: $0.successes += 1
             case .cancelled: $0.cancellations += 1
-            case .failure, .timeout, .rejected: $0.failures += 1
+            case .failure, .timeout, .rejected, .ignoredError: $0.failures += 1
             }
         }
         metrics.finish(outcome, attempts: attempts, duration: duration)
     }
 
-    /// A policy did something.
+    /// An attempt after the first has ended.
+    @usableFromInline
+    func retried(attempt: Int, _ outcome: CallOutcome) {
+        metrics.retried(attempt: attempt, outcome)
+    }
+
+    /// A policy did something. In an incident that is a refusal, and they come by the thousand: without a listener they
+    /// are only counted, and no event is made of them.
     func report(_ kind: ResilienceEvent.Kind) {
-        counters.withLock { $0.count(kind) }
-        metrics.count(kind)
-        if case .circuitBreaker(.transition) = kind { recordBreakerState() }
-        hub.publish(ResilienceEvent(pipeline: name, instant: time.now(), kind: kind))
+        if let (reason, isShadow) = kind.rejection {
+            counters.withLock { $0.countRejection(reason, shadow: isShadow) }
+            metrics.rejected(kind.policy, reason, shadow: isShadow)
+        } else {
+            counters.withLock { $0.count(kind) }
+            metrics.count(kind)
+            if case .circuitBreaker(.transition) = kind { recordBreakerState() }
+        }
+        if hub.wants(kind) { hub.publish(ResilienceEvent(pipeline: name, instant: time.now(), kind: kind)) }
+    }
+
+    /// The events of the pipeline's name from now on.
+    func events(buffering: Int) -> AsyncStream<ResilienceEvent> {
+        hub.subscribe(to: name, buffering: buffering)
+    }
+
+    /// The last notable events of the pipeline's name, oldest first.
+    var recentEvents: [ResilienceEvent] {
+        hub.recent.filter { $0.pipeline == name }
     }
 
     var snapshot: PipelineCounters {
@@ -92,7 +114,6 @@ final class PipelineTelemetry: Sendable {
 
 extension PipelineCounters {
     fileprivate mutating func count(_ event: ResilienceEvent.Kind) {
-        if let (reason, isShadow) = event.rejection { return countRejection(reason, shadow: isShadow) }
         switch event {
         case .circuitBreaker(.lateResult): lateResults += 1
         case .retry(.retrying): retries += 1

@@ -15,20 +15,20 @@ struct PolicyMetrics: Sendable {
     /// - Parameter reasons: Those for which the policy refuses calls.
     init?(_ policy: String, name: String?, reasons: [Rejection.Reason]) {
         guard let name else { return nil }
-        let common = [("policy", policy), ("name", name)]
+        let labels = MetricLabels(name: name)
         func counters(_ mode: PolicyMode) -> [Rejection.Reason: Counter] {
             var counters: [Rejection.Reason: Counter] = [:]
             for reason in reasons {
                 counters[reason] = Counter(
                     label: "resilience_rejections_total",
-                    dimensions: common + [("reason", reason.label), ("mode", mode.rawValue)])
+                    dimensions: labels.of(policy, ("reason", reason.label), ("mode", mode.rawValue)))
             }
             return counters
         }
         rejections = counters(.enforced)
         shadowRejections = counters(.shadow)
-        queueWait = Timer(label: "resilience_queue_wait_seconds", dimensions: common)
-        limit = Gauge(label: "resilience_adaptive_limit", dimensions: common)
+        queueWait = Timer(label: "resilience_queue_wait_seconds", dimensions: labels.of(policy))
+        limit = Gauge(label: "resilience_adaptive_limit", dimensions: labels.of(policy))
     }
 
     func rejected(_ reason: Rejection.Reason, shadow: Bool) {

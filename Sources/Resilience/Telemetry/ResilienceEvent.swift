@@ -37,8 +37,14 @@ public struct ResilienceEvent: Sendable, Hashable {
         case added
         /// The pipeline, a partition, made room for another one.
         case evicted
-        /// A change that was made for a time has ended; the pipeline is the one that it named, or `all`.
-        case overrideExpired
+        /// A change was made for a time; the pipeline is the one that it names, or `all`.
+        case overrideBegan(PolicyOverride.ID)
+        /// A change that was made for a time has ended by itself.
+        case overrideExpired(PolicyOverride.ID)
+        /// Somebody has ended a change that was made for a time.
+        case overrideEnded(PolicyOverride.ID)
+        /// A change that was made for a time no longer applies, because it relied on another one that has ended.
+        case overrideDropped(PolicyOverride.ID)
     }
 
     /// The name of the pipeline.
@@ -47,19 +53,20 @@ public struct ResilienceEvent: Sendable, Hashable {
     public var instant: MonotonicInstant
     /// What happened.
     public var kind: Kind
+}
 
+extension ResilienceEvent.Kind {
     /// Whether the event is rare and important enough for the ring of last events. Refusals and retries come by the
     /// thousand in an incident and would push out the transition that explains them.
     var isNotable: Bool {
-        switch kind {
-        case .circuitBreaker(.transition), .circuitBreaker(.rampedUp), .configured, .outlierEjection, .overrideExpired:
+        switch self {
+        case .circuitBreaker(.transition), .circuitBreaker(.rampedUp), .configured, .outlierEjection, .overrideBegan,
+            .overrideExpired, .overrideEnded, .overrideDropped:
             true
         default: false
         }
     }
-}
 
-extension ResilienceEvent.Kind {
     /// A refusal, whichever policy it is from; in shadow mode one that would have been.
     var rejection: (reason: Rejection.Reason, isShadow: Bool)? {
         switch self {
@@ -100,7 +107,9 @@ extension ResilienceEvent.Kind {
         case .adaptiveLimit: .adaptiveLimit
         case .attemptTimeout: .attemptTimeout
         case .outlierEjection: .outlierEjection
-        case .rejected, .configured, .added, .evicted, .overrideExpired: nil
+        case .rejected, .configured, .added, .evicted, .overrideBegan, .overrideExpired, .overrideEnded,
+            .overrideDropped:
+            nil
         }
     }
 }
@@ -156,7 +165,10 @@ extension ResilienceEvent.Kind: CustomStringConvertible {
             return (["configuration version \(version)"] + changes.map(\.description)).joined(separator: "; ")
         case .added: return "added"
         case .evicted: return "made room for another partition"
-        case .overrideExpired: return "an override has expired"
+        case .overrideBegan(let id): return "override \(id) has begun"
+        case .overrideExpired(let id): return "override \(id) has expired"
+        case .overrideEnded(let id): return "override \(id) was ended"
+        case .overrideDropped(let id): return "override \(id) relied on one that has ended, and ends with it"
         // Refusals and waits, which were told above.
         case .loadShedder, .circuitBreaker, .adaptiveThrottle, .rateLimiter, .bulkhead, .adaptiveLimit, .rejected:
             return policy?.rawValue ?? ""

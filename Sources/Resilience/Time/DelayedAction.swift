@@ -23,7 +23,8 @@ struct DelayedAction: Sendable {
     private let timer: QueuedTimer?
     private let task: Task<Void, Never>?
 
-    /// Runs `action` at `instant` or later, never earlier, on the concurrent executor. It has to be quick.
+    /// Runs `action` at `instant` or later, never earlier, on the concurrent executor. Other actions don't wait for
+    /// it.
     init(at instant: MonotonicInstant, on time: TimeSource, action: @escaping @Sendable () -> Void) {
         self.init(Timer(action), at: instant, on: time)
     }

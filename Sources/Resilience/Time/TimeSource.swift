@@ -10,9 +10,9 @@
 
 /// Where policies get the time from, and what they wait with.
 ///
-/// `TimeSource.system` is CLOCK_MONOTONIC read directly: `ContinuousClock` costs twice as much a reading and counts the
-/// time that the machine was suspended, in which nobody waited for an answer. Tests hand in a clock that they move by
-/// hand.
+/// `TimeSource.system` is CLOCK_MONOTONIC read directly, into the nanoseconds that policies keep: `ContinuousClock` gives a
+/// `Duration` of 128 bits, and counts the time that the machine was suspended, in which nobody waited for an answer. Tests
+/// hand in a clock that they move by hand.
 public struct TimeSource: Sendable {
     /// The machine's monotonic clock.
     public static let system = TimeSource(custom: nil)

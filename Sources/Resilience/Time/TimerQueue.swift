@@ -15,7 +15,8 @@ class QueuedTimer: @unchecked Sendable {
     @usableFromInline
     init() {}
 
-    /// Called at most once, outside of the queue's lock, on some thread; has to be quick.
+    /// Called at most once, outside of the queue's lock, on some thread. It may take its time: ending an attempt runs
+    /// its `onCancel` handlers, which are anybody's code, and other timers don't wait for it.
     func fire() {}
 }
 
@@ -24,7 +25,8 @@ class QueuedTimer: @unchecked Sendable {
 /// A timer that is cancelled leaves at once and leaves nothing behind; only the sleeping task stays until its instant,
 /// so that a process in which every call arms a timer and cancels it does not start a task for each. Without timers
 /// there is no task after that. Arming and cancelling take O(log n) under one lock and allocate nothing; arming the
-/// usual timer, one later than all others, takes O(1).
+/// usual timer, one later than all others, takes O(1). A timer that fires, which few do, costs a task: what it does may be
+/// slow, and the sleeper has to be back in time for the next one.
 final class TimerQueue: Sendable {
     static let system = TimerQueue(time: .system)
 
@@ -90,7 +92,13 @@ final class TimerQueue: Sendable {
                 core.sleeper = core.heap.first.map { Sleeper(id: id, until: $0, task: core.sleeper?.task) }
                 return (due, core.sleeper?.until)
             }
-            for timer in due { timer.fire() }
+            // Nobody waits for the last one if nothing else is armed: whoever arms the next timer starts a new sleeper.
+            let ownTimer = next == nil ? due.last : nil
+            for timer in due.dropLast(ownTimer == nil ? 0 : 1) {
+                // Unstructured on purpose: it belongs to nobody, and ends with what the timer does.
+                Task.detached(priority: .high) { timer.fire() }
+            }
+            ownTimer?.fire()
             guard let next else { return }
             do {
                 try await time.sleep(until: MonotonicInstant(nanoseconds: next))

@@ -137,9 +137,9 @@ struct HedgedPipelineTests {
         _ = await call(pipeline, script(.succeed(0, after: .milliseconds(60)), .fail(.at(1))))
         for (result, count) in [("won", 1), ("lost", 1), ("not_needed", 1), ("denied", 0)] {
             let counter = try metrics.expectCounter(
-                "resilience_hedge_total", [("name", "p"), ("result", result), ("mode", "enforced")])
+                "resilience_hedge_total", Labels.of("hedge", "p") + [("result", result), ("mode", "enforced")])
             #expect(counter.totalValue == count, "\(result)")
         }
-        _ = try metrics.expectTimer("resilience_hedge_wait_seconds", [("name", "p")])
+        _ = try metrics.expectTimer("resilience_hedge_wait_seconds", Labels.of("hedge", "p"))
     }
 }

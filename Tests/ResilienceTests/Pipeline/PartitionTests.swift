@@ -128,13 +128,14 @@ struct RegistryEventTests {
         try registry.apply(PolicyEdits(["a": ["circuit-breaker": "forced-open"]]), for: .seconds(60))
         await clock.sleepers(1)
         clock.advance(by: .seconds(60))
-        try await waitUntil("the override has ended") { registry.recentEvents.count == 4 }
+        try await waitUntil("the override has ended") { registry.recentEvents.count == 5 }
         #expect(
             registry.recentEvents.map(\.description) == [
                 "a: configuration version 2; retry mode disabled -> enforced, attempts 3 -> 5",
+                "a: override 1 has begun",
                 "a: configuration version 3; circuit-breaker mode disabled -> forced-open",
                 "a: configuration version 4; circuit-breaker mode forced-open -> disabled",
-                "a: an override has expired",
+                "a: override 1 has expired",
             ])
         guard case .configured(2, let changes) = registry.recentEvents.first?.kind else {
             Issue.record("no change")
@@ -163,21 +164,22 @@ struct RegistryEventTests {
             }
             registry.recordGauges()
         }
-        func last(_ label: String, _ dimensions: [(String, String)] = []) throws -> Double? {
-            try metrics.expectGauge(label, [("name", "a")] + dimensions).lastValue
+        func last(_ label: String, _ policy: String, _ dimensions: [(String, String)] = []) throws -> Double? {
+            try metrics.expectGauge(label, Labels.of(policy, "a") + dimensions).lastValue
         }
-        #expect(try last("resilience_amplification") == 2)
-        #expect(try last("resilience_bulkhead_limit") == 7)
-        #expect(try last("resilience_bulkhead_in_flight") == 0)
-        #expect(try last("resilience_bulkhead_queued") == 0)
-        #expect(try last("resilience_loadshedder_limit") == 9)
-        #expect(try last("resilience_adaptive_limit") == 20)
-        #expect(try last("resilience_circuitbreaker_buffered_calls") == 2)
-        #expect(try last("resilience_circuitbreaker_failure_rate")?.isNaN == true, "of too few calls")
-        #expect(try last("resilience_circuitbreaker_state", [("state", "closed")]) == 1)
-        #expect(try last("resilience_ratelimiter_available") == 98)
-        #expect(try last("resilience_throttle_rejection_share") == 0)
-        #expect((try last("resilience_retry_budget_balance") ?? 0) > 20)
-        #expect(try last("resilience_config_version") == nil)
+        #expect(try last("resilience_amplification", "") == 2)
+        #expect(try last("resilience_bulkhead_limit", "bulkhead") == 7)
+        #expect(try last("resilience_bulkhead_in_flight", "bulkhead") == 0)
+        #expect(try last("resilience_bulkhead_queued", "bulkhead") == 0)
+        #expect(try last("resilience_loadshedder_limit", "load-shedder") == 9)
+        #expect(try last("resilience_adaptive_limit", "adaptive-limit") == 20)
+        #expect(try last("resilience_circuitbreaker_buffered_calls", "circuit-breaker") == 2)
+        #expect(
+            try last("resilience_circuitbreaker_failure_rate", "circuit-breaker")?.isNaN == true, "of too few calls")
+        #expect(try last("resilience_circuitbreaker_state", "circuit-breaker", [("state", "closed")]) == 1)
+        #expect(try last("resilience_ratelimiter_available", "rate-limiter") == 98)
+        #expect(try last("resilience_throttle_rejection_share", "adaptive-throttle") == 0)
+        #expect((try last("resilience_retry_budget_balance", "retry") ?? 0) > 20)
+        #expect(try last("resilience_config_version", "") == 1)
     }
 }

@@ -28,16 +28,16 @@ struct StandaloneMetricsTests {
         }
         let shadow = try metrics.expectCounter(
             "resilience_rejections_total",
-            [("policy", "rate-limiter"), ("name", "partner"), ("reason", "rate"), ("mode", "shadow")])
+            Labels.of("rate-limiter", "partner") + [("reason", "rate"), ("mode", "shadow")])
         #expect(shadow.totalValue == 2)
         let enforced = try metrics.expectCounter(
             "resilience_rejections_total",
-            [("policy", "adaptive-limit"), ("name", "partner"), ("reason", "limit"), ("mode", "enforced")])
+            Labels.of("adaptive-limit", "partner") + [("reason", "limit"), ("mode", "enforced")])
         #expect(enforced.totalValue == 1)
-        let limit = try metrics.expectGauge(
-            "resilience_adaptive_limit", [("policy", "adaptive-limit"), ("name", "partner")])
+        let limit = try metrics.expectGauge("resilience_adaptive_limit", Labels.of("adaptive-limit", "partner"))
         #expect(limit.lastValue == 1)
-        let ejected = try metrics.expectGauge("resilience_outlier_ejected", [("name", "partner"), ("endpoint", "a")])
+        let ejected = try metrics.expectGauge(
+            "resilience_outlier_ejected", Labels.of("outlier-ejection", "partner") + [("endpoint", "a")])
         #expect(ejected.lastValue == 1)
         #expect(
             metrics.counters.allSatisfy { counter in counter.dimensions.contains { $0.0 == "name" && $0.1 == "partner" }
