@@ -75,7 +75,7 @@ public final class CircuitBreaker: Sendable {
         time: TimeSource = .system,
         seed: UInt64 = .random(in: .min ... .max), onEvent: (@Sendable (CircuitBreakerEvent) -> Void)? = nil
     ) throws(ConfigurationFaults) {
-        try PolicySetting(mode: mode, options: options).requireSound()
+        _ = try PolicySetting<CircuitBreakerOptions>.checked(options, mode)
         self.init(checked: options, mode: mode, time: time, seed: seed, listener: PolicyListener(onEvent))
     }
 

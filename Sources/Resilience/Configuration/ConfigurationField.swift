@@ -8,12 +8,15 @@ struct ConfigurationField<Options> {
     let read: (ConfigurationValue, inout Options, [String], inout [ConfigurationFault]) -> Void
     /// The value as it would be written; nil when it is not set.
     let write: (Options) -> ConfigurationValue?
+    /// The value to check: what `write` gives, but not rounded for readers.
+    let exact: (Options) -> ConfigurationValue?
 
     /// A field whose value is one word or number; `parse` gives nil for what does not fit, and `expects` says what
     /// would.
     static func scalar<Value>(
         _ key: String, expects: String, allowed: [String] = [], _ path: WritableKeyPath<Options, Value>,
-        write: @escaping (Value) -> ConfigurationValue?, parse: @escaping (ConfigurationValue) -> Value?
+        write: @escaping (Value) -> ConfigurationValue?, exact: ((Value) -> ConfigurationValue?)? = nil,
+        parse: @escaping (ConfigurationValue) -> Value?
     ) -> Self {
         ConfigurationField(key: key) { value, options, place, faults in
             if let parsed = parse(value) {
@@ -29,6 +32,8 @@ struct ConfigurationField<Options> {
             }
         } write: {
             write($0[keyPath: path])
+        } exact: {
+            (exact ?? write)($0[keyPath: path])
         }
     }
 
@@ -74,7 +79,10 @@ struct ConfigurationField<Options> {
     static func ratio(
         _ key: String, _ path: WritableKeyPath<Options, Double>, in range: ClosedRange<Double> = 0...1
     ) -> Self {
-        scalar(key, expects: Expectation.ratio(range), path, write: { .string(ConfigurationText.format(ratio: $0)) }) {
+        scalar(
+            key, expects: Expectation.ratio(range), path, write: { .string(ConfigurationText.format(ratio: $0)) },
+            exact: { .double($0) }
+        ) {
             Parse.ratio($0, range)
         }
     }
@@ -84,7 +92,8 @@ struct ConfigurationField<Options> {
     ) -> Self {
         scalar(
             key, expects: "\(Expectation.ratio(range)), or off", path,
-            write: { $0.map { .string(ConfigurationText.format(ratio: $0)) } ?? "off" }
+            write: { $0.map { .string(ConfigurationText.format(ratio: $0)) } ?? "off" },
+            exact: { $0.map { .double($0) } ?? "off" }
         ) {
             Parse.isOff($0) ? .some(nil) : Parse.ratio($0, range).map { .some($0) }
         }
@@ -112,6 +121,8 @@ struct ConfigurationField<Options> {
                 fields, shorthand: shorthand, from: value, into: &options[keyPath: path], at: place, &faults)
         } write: {
             .map(ConfigurationField<Sub>.write(fields, $0[keyPath: path]))
+        } exact: {
+            .map(ConfigurationField<Sub>.exact(fields, $0[keyPath: path]))
         }
     }
 
@@ -127,6 +138,8 @@ struct ConfigurationField<Options> {
             options[keyPath: path] = sub
         } write: {
             $0[keyPath: path].map { .map(ConfigurationField<Sub>.write(fields, $0)) } ?? "off"
+        } exact: {
+            $0[keyPath: path].map { .map(ConfigurationField<Sub>.exact(fields, $0)) } ?? "off"
         }
     }
 
@@ -158,6 +171,19 @@ struct ConfigurationField<Options> {
 
     static func write(_ fields: [ConfigurationField], _ options: Options) -> ConfigurationMap {
         ConfigurationMap(fields.compactMap { field in field.write(options).map { .init(field.key, $0) } })
+    }
+
+    private static func exact(_ fields: [ConfigurationField], _ options: Options) -> ConfigurationMap {
+        ConfigurationMap(fields.compactMap { field in field.exact(options).map { .init(field.key, $0) } })
+    }
+
+    /// Reports every value that is out of its bounds. Options that come from code were never read, so they are
+    /// checked by reading what they would be written as.
+    static func check(
+        _ fields: [ConfigurationField], _ options: Options, at place: [String], _ faults: inout [ConfigurationFault]
+    ) {
+        var scratch = options
+        read(fields, shorthand: nil, from: .map(exact(fields, options)), into: &scratch, at: place, &faults)
     }
 }
 

@@ -12,6 +12,8 @@ protocol PolicyOptions: Sendable, Equatable {
     /// Whether an edit that addresses all policies leaves this one alone until it was configured by itself: policies
     /// that few callees need, though they have complete defaults.
     static var isOptIn: Bool { get }
+    /// The modes that make sense for the policy.
+    static var modes: [PolicyMode] { get }
     /// What is wrong in the combination of fields that are fine each by itself; keys and messages.
     func contradictions() -> [(key: String, message: String)]
 }
@@ -20,6 +22,7 @@ extension PolicyOptions {
     static var shorthand: String? { nil }
     static var required: [String] { [] }
     static var isOptIn: Bool { false }
+    static var modes: [PolicyMode] { PolicyMode.common }
     func contradictions() -> [(key: String, message: String)] { [] }
 }
 
@@ -54,19 +57,17 @@ extension PolicySetting where Options: PolicyOptions {
 
     /// Applies one edit: a mode word, a shorthand scalar, or a mapping with an optional `mode`. Fields that the edit
     /// leaves out keep their value. An edit that sets fields switches the policy on unless it says otherwise.
-    mutating func apply(
-        _ value: ConfigurationValue, kind: PolicyKind, at place: [String], _ faults: inout [ConfigurationFault]
-    ) {
-        let modes = kind.modes.map(\.rawValue)
+    mutating func apply(_ value: ConfigurationValue, at place: [String], _ faults: inout [ConfigurationFault]) {
+        let modes = Options.modes.map(\.rawValue)
         defer { takeDefaults() }
         switch value {
         case .string(let word) where PolicyMode(rawValue: word) != nil:
-            setMode(value, kind: kind, at: place, &faults)
+            setMode(value, at: place, &faults)
         case .bool(false):
             mode = .disabled
         case .map(var map):
             if let mode = map["mode"] {
-                setMode(mode, kind: kind, at: place + ["mode"], &faults)
+                setMode(mode, at: place + ["mode"], &faults)
                 map["mode"] = nil
             } else {
                 mode = .enforced
@@ -101,7 +102,8 @@ extension PolicySetting where Options: PolicyOptions {
         var edited = options ?? Options.blank
         let before = faults.count
         var fields = Options.fields
-        fields.append(ConfigurationField(key: "mode", read: { _, _, _, _ in }, write: { _ in nil }))
+        fields.append(
+            ConfigurationField(key: "mode", read: { _, _, _, _ in }, write: { _ in nil }, exact: { _ in nil }))
         ConfigurationField.read(fields, shorthand: Options.shorthand, from: value, into: &edited, at: place, &faults)
         // A value that could not be read must not be reported once more as missing.
         if faults.count > before { return }
@@ -116,9 +118,9 @@ extension PolicySetting where Options: PolicyOptions {
     }
 
     private mutating func setMode(
-        _ value: ConfigurationValue, kind: PolicyKind, at place: [String], _ faults: inout [ConfigurationFault]
+        _ value: ConfigurationValue, at place: [String], _ faults: inout [ConfigurationFault]
     ) {
-        let modes = kind.modes
+        let modes = Options.modes
         if case .string(let word) = value, let mode = PolicyMode(rawValue: word), modes.contains(mode) {
             self.mode = mode
             return
@@ -131,8 +133,15 @@ extension PolicySetting where Options: PolicyOptions {
                 nearest: nearest))
     }
 
-    /// What keeps the setting from being used as it stands.
+    /// What keeps the setting from being used as it stands: a mode that the policy does not have, values out of their
+    /// bounds, values that contradict each other.
     func check(at place: [String], _ faults: inout [ConfigurationFault]) {
+        if !Options.modes.contains(mode) {
+            faults.append(
+                ConfigurationFault(
+                    path: place + ["mode"], message: "\(mode.rawValue) is a mode of circuit breakers only",
+                    allowed: Options.modes.map(\.rawValue)))
+        }
         guard let options else {
             if mode != .disabled {
                 let keys = Options.required.joined(separator: ", ")
@@ -141,6 +150,9 @@ extension PolicySetting where Options: PolicyOptions {
             }
             return
         }
+        // Most policies of most pipelines stand where they began.
+        if options == Options.blank { return }
+        ConfigurationField.check(Options.fields, options, at: place, &faults)
         for (key, message) in options.contradictions() {
             faults.append(ConfigurationFault(path: place + [key], message: message))
         }
