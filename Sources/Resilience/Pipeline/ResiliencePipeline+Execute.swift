@@ -12,7 +12,7 @@ extension ResiliencePipeline {
     ///   - deadline: When nobody waits any more. The earlier one of this and `CallContext.current`'s counts.
     ///   - criticality: How much is lost when the call is refused; `critical` when nobody says anything.
     ///   - cohort: Which part of its class goes first when some of it has to be refused.
-    ///   - classifier: What results mean; by default every error but a cancellation is a failure.
+    ///   - classifier: What results mean; by default every error is a failure but a cancellation and a refusal.
     ///   - discard: Gets every value that is not returned, such as the response of an attempt that was retried or lost
     ///     to a hedge, to close what it holds; the call waits for it.
     ///   - operation: Run once per attempt, with the attempt's number and deadline. It has to end soon after its task
@@ -39,7 +39,7 @@ extension ResiliencePipeline {
     ///   - deadline: When nobody waits any more. The earlier one of this and `CallContext.current`'s counts.
     ///   - criticality: How much is lost when the call is refused; `critical` when nobody says anything.
     ///   - cohort: Which part of its class goes first when some of it has to be refused.
-    ///   - classifier: What results mean; by default every error but a cancellation is a failure.
+    ///   - classifier: What results mean; by default every error is a failure but a cancellation and a refusal.
     ///   - discard: Gets every value that is not returned, such as the response of an attempt that was retried or lost
     ///     to a hedge, to close what it holds; the call waits for it.
     ///   - answer: Asked when the call failed and the pipeline's fallback is enforced, but not when the caller gave
