@@ -194,7 +194,7 @@ struct ConfigurationTests {
             ),
             (
                 ["a": ["retry": [1, 2]]],
-                "a: retry: expected a mapping, not a list (allowed: attempts, backoff, budget, max-retry-after, mode)"
+                "a: retry: expected a mapping, not a list (allowed: attempts, backoff, budget, max-retry-after, min-attempt-time, mode)"
             ),
             (
                 ["a": ["deadline": "1s", "attempt-timeout": "1s"]],

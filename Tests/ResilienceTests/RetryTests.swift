@@ -48,6 +48,19 @@ struct RetryDecisionTests {
         #expect(decide(deadlineIn: .milliseconds(101)) == .retry(after: 100_000_000))
     }
 
+    @Test("an attempt that would have less than the least time before the deadline is not made")
+    func minimumAttemptTime() {
+        #expect(decide(deadlineIn: .nanoseconds(100_000_001)) == .stop(.deadline))
+        #expect(decide(deadlineIn: .nanoseconds(100_999_999)) == .stop(.deadline))
+        var options = Self.plain
+        options.minimumAttemptTime = .milliseconds(20)
+        #expect(decide(options, deadlineIn: .milliseconds(119)) == .stop(.deadline))
+        #expect(decide(options, deadlineIn: .milliseconds(120)) == .retry(after: 100_000_000))
+        options.minimumAttemptTime = .zero
+        #expect(decide(options, deadlineIn: .milliseconds(100)) == .stop(.deadline))
+        #expect(decide(options, deadlineIn: .nanoseconds(100_000_001)) == .retry(after: 100_000_000))
+    }
+
     @Test(
         "a refusal by this process is only retried when its end is known and fits the deadline (failsafe-go burns attempts)"
     )

@@ -5,7 +5,7 @@ internal import Synchronization
 /// Tries a failed call again, when that can help and does no harm.
 ///
 /// After a failure it asks in this order: may this failure be retried, may this call be repeated, are attempts left,
-/// does the next one start before the deadline, is there budget. Otherwise the call ends at once with its last real
+/// has the next one time enough before the deadline, is there budget. Otherwise the call ends at once with its last real
 /// error.
 public final class Retry: Sendable {
     private struct Core {

@@ -65,16 +65,20 @@ public struct RetryOptions: Sendable, Equatable {
     public var budget: Budget?
     /// A callee that asks for a longer pause (Retry-After) is not retried. 0 … 1 h.
     public var maximumRetryAfter: Duration
+    /// The least time that an attempt has to have until the call's deadline: what would have less is not tried, and the
+    /// call ends at once with its last real error. About what the callee needs at best. 0 … 1 h.
+    public var minimumAttemptTime: Duration
 
     /// The defaults: three attempts, 50 ms doubling up to 1 s with full jitter, a budget of 20 % plus 3 a second.
     public init(
         attempts: Int = 3, backoff: Backoff = Backoff(), budget: Budget? = Budget(),
-        maximumRetryAfter: Duration = .seconds(10)
+        maximumRetryAfter: Duration = .seconds(10), minimumAttemptTime: Duration = .milliseconds(1)
     ) {
         self.attempts = attempts
         self.backoff = backoff
         self.budget = budget
         self.maximumRetryAfter = maximumRetryAfter
+        self.minimumAttemptTime = minimumAttemptTime
     }
 }
 
@@ -100,6 +104,7 @@ extension RetryOptions: PolicyOptions {
                     .number("floor-per-second", \.floorPerSecond, in: 0...1000),
                 ]),
             .duration("max-retry-after", \.maximumRetryAfter, in: .zero ... .seconds(3600)),
+            .duration("min-attempt-time", \.minimumAttemptTime, in: .zero ... .seconds(3600)),
         ]
     }
 
