@@ -126,13 +126,15 @@ struct ConfigurationField<Options> {
         }
     }
 
-    /// A group that may be left out; `off` removes it, and anything else starts from `initial`.
+    /// A group that may be left out; `off` removes it, nothing leaves it as it is, and anything else starts from
+    /// `initial`.
     static func optionalGroup<Sub>(
         _ key: String, _ path: WritableKeyPath<Options, Sub?>, initial: Sub, shorthand: String? = nil,
         _ fields: [ConfigurationField<Sub>]
     ) -> Self {
         ConfigurationField(key: key) { value, options, place, faults in
             if Parse.isOff(value) { return options[keyPath: path] = nil }
+            if value == .null { return }
             var sub = options[keyPath: path] ?? initial
             ConfigurationField<Sub>.read(fields, shorthand: shorthand, from: value, into: &sub, at: place, &faults)
             options[keyPath: path] = sub

@@ -55,26 +55,25 @@ extension PolicySetting where Options: PolicyOptions {
         if options == nil, mode != .disabled, Options.required.isEmpty { options = Options.blank }
     }
 
-    /// Applies one edit: a mode word, a shorthand scalar, or a mapping with an optional `mode`. Fields that the edit
-    /// leaves out keep their value. An edit that sets fields switches the policy on unless it says otherwise.
+    /// Applies one edit: a mode word, a shorthand scalar, a mapping with an optional `mode`, or nothing, which switches
+    /// the policy off as removing it in a merge patch (RFC 7396) should. Fields that the edit leaves out keep their
+    /// value. An edit that sets fields switches a disabled policy on unless it says otherwise.
     mutating func apply(_ value: ConfigurationValue, at place: [String], _ faults: inout [ConfigurationFault]) {
         let modes = Options.modes.map(\.rawValue)
         defer { takeDefaults() }
         switch value {
         case .string(let word) where PolicyMode(rawValue: word) != nil:
             setMode(value, at: place, &faults)
-        case .bool(false):
+        case .bool(false), .null:
             mode = .disabled
         case .map(var map):
             if let mode = map["mode"] {
                 setMode(mode, at: place + ["mode"], &faults)
                 map["mode"] = nil
             } else {
-                mode = .enforced
+                switchOn()
             }
             if !map.isEmpty { read(.map(map), at: place, &faults) }
-        case .null:
-            mode = .enforced
         default:
             if Options.shorthand == nil {
                 var nearest: String?
@@ -85,7 +84,7 @@ extension PolicySetting where Options: PolicyOptions {
                         allowed: modes + Options.fields.map(\.key), nearest: nearest))
                 return
             }
-            mode = .enforced
+            switchOn()
             if case .string(let word) = value, let nearest = NearestName.find(word, in: modes) {
                 faults.append(
                     ConfigurationFault(
@@ -94,6 +93,12 @@ extension PolicySetting where Options: PolicyOptions {
             }
             read(value, at: place, &faults)
         }
+    }
+
+    /// Whoever sets options wants them to act, but not more than before: a change of a forced or shadow policy must not
+    /// enforce it in the middle of an incident.
+    private mutating func switchOn() {
+        if mode == .disabled { mode = .enforced }
     }
 
     private mutating func read(
