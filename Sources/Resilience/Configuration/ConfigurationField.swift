@@ -99,6 +99,15 @@ struct ConfigurationField<Options> {
         }
     }
 
+    /// A name of one's own choosing that may be left out; `off` removes it.
+    static func name(_ key: String, _ path: WritableKeyPath<Options, String?>) -> Self {
+        scalar(key, expects: "a name of 1 to 100 characters, or off", path, write: { $0.map { .string($0) } }) {
+            if Parse.isOff($0) { return .some(nil) }
+            guard case .string(let name) = $0, (1...100).contains(name.count) else { return nil }
+            return name
+        }
+    }
+
     static func word<Word: RawRepresentable<String> & CaseIterable>(
         _ key: String, _ path: WritableKeyPath<Options, Word>
     ) -> Self {

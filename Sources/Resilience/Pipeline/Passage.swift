@@ -71,6 +71,8 @@ struct Passage: Sendable {
     @usableFromInline var now = MonotonicInstant(nanoseconds: 0)
     /// The time that the operation has, in nanoseconds; `.max` without a limit.
     @usableFromInline var limit = Int64.max
+    /// Whether the retry budget is told when the attempt is admitted: it is the first of its call.
+    var earnsRetries = false
     /// The policies that are to be asked.
     var pending: PolicyMask = []
     /// The policies that have to be told how it ends.
@@ -150,7 +152,7 @@ extension ResiliencePipeline {
 
     /// The call has its place: its first attempt begins.
     private func open(_ call: inout PipelineCall, _ passage: inout Passage) -> Step {
-        if call.mask.contains(.retry) { retry.begin(at: passage.now) }
+        passage.earnsRetries = call.mask.contains(.retry)
         call.context.attempt = 1
         return ask(&passage, mask: call.mask, call.context, mayRace: true)
     }
@@ -171,6 +173,8 @@ extension ResiliencePipeline {
         if number > 0 {
             call.context.isHedge = true
             call.bindsContext = true
+        } else {
+            passage.earnsRetries = call.mask.contains(.retry) && call.context.attempt == 1
         }
         passage.now = time.now()
         let mask = PolicyMask(rawValue: active.load(ordering: .relaxed))
@@ -196,6 +200,8 @@ extension ResiliencePipeline {
             if !step.isAdmitted { return step }
         }
         if passage.passed.contains(.circuitBreaker) { circuitBreaker.begin(&passage.breakerTicket, at: passage.now) }
+        // Not earlier: a call that an open breaker refuses is no load, and must not pay for the retries of others.
+        if passage.earnsRetries { retry.begin(at: passage.now) }
         passage.limit = attemptLimit(deadline: context.deadline, at: passage.now)
         return .admitted
     }

@@ -140,7 +140,7 @@ extension ResiliencePipeline {
             }
             call.delay = delay
             guard await pause(delay, from: attempt.end) else {
-                retry.budget.giveBack()
+                retry.budget.refund()
                 end(call, .cancelled, at: time.now())
                 if let lastValue, let discard { await discard(lastValue) }
                 return .failure(.cancelled(last: lastFailure))
@@ -149,6 +149,8 @@ extension ResiliencePipeline {
             var step = openAgain(&call, &passage)
             if step.isWaiting { step = await settle(step, &call, &passage) }
             attempt = await self.attempt(call, passage, step, classifier, discard, operation)
+            // A retry that was refused or cancelled on its way did not reach the callee.
+            if attempt.runs == 0 { retry.budget.refund() }
         }
     }
 
@@ -164,12 +166,5 @@ extension ResiliencePipeline {
         } catch {
             return false
         }
-    }
-}
-
-extension RetryBudget {
-    @usableFromInline
-    func giveBack() {
-        refund()
     }
 }
