@@ -61,6 +61,36 @@ struct CircuitBreakerRampTests {
         #expect(bench.machine.rampShare == 0.125)
     }
 
+    @Test("a step whose calls bring no result is overdue like probes, however long their callers go on giving up")
+    mutating func ignored() {
+        ramp()
+        // One call and then a long pause show nothing.
+        bench.end(bench.acquire(), .ignore)
+        bench.pass(.seconds(100))
+        #expect(bench.machine.acquire(at: bench.now).transition == nil)
+        var transition: CircuitBreaker.Transition?
+        var asked = 0
+        while transition == nil, asked < 100 {
+            let answer = bench.machine.acquire(at: bench.now)
+            transition = answer.transition
+            if case .admitted(let ticket) = answer.admission { bench.end(ticket, .ignore) }
+            asked += 1
+        }
+        #expect(transition == CircuitBreaker.Transition(from: .ramping, to: .open, cause: .probesOverdue))
+        #expect(asked <= 9, "as soon as as many calls have passed as there are probes")
+    }
+
+    @Test("a result that says something gives a step its time again")
+    mutating func heard() {
+        ramp()
+        for _ in 0..<16 { bench.end(bench.acquire(), .ignore) }
+        bench.pass(.milliseconds(900))
+        while bench.end(bench.acquire(), .success) == nil, bench.machine.callsInWindow(at: bench.now) == 0 {}
+        bench.pass(.seconds(100))
+        #expect(bench.machine.acquire(at: bench.now).transition == nil)
+        #expect(bench.machine.state == .ramping)
+    }
+
     @Test("a rule that trips on the way opens it for longer than before")
     mutating func trips() {
         ramp()

@@ -14,6 +14,34 @@ struct CircuitBreakerRuleTests {
         #expect(bench.call(.failure)?.cause == .failureRate)
     }
 
+    @Test("a share that is written as the rate reaches it, whatever binary fractions make of it")
+    func roundings() {
+        for calls in 1...200 {
+            for failed in 1...calls {
+                let options = CircuitBreakerOptions(
+                    failureRate: Double(failed) / Double(calls), minimumCalls: 1, halfOpen: .init(probes: calls))
+                let limits = CircuitBreaker.Limits(options)
+                func cause(_ count: Int) -> CircuitBreakerEvent.Cause? {
+                    limits.cause(.init(calls: UInt32(calls), failed: UInt32(count), slow: 0, bad: UInt32(count)))
+                }
+                #expect(cause(failed) == .failureRate, "\(failed) of \(calls)")
+                #expect(cause(failed - 1) == nil, "\(failed - 1) of \(calls)")
+                #expect(limits.failedProbes == failed, "\(failed) of \(calls) probes")
+            }
+        }
+        // Percent as people write them, of counts that make whole calls of them.
+        for percent in 1...100 {
+            let limits = CircuitBreaker.Limits(CircuitBreakerOptions(failureRate: Double(percent) / 100))
+            for hundreds in [1, 10, 10_000] as [UInt32] {
+                let failed = UInt32(percent) * hundreds
+                let total = CircuitBreaker.Tally(calls: 100 * hundreds, failed: failed, slow: 0, bad: failed)
+                #expect(limits.cause(total) == .failureRate, "\(percent) %")
+                let less = CircuitBreaker.Tally(calls: 100 * hundreds, failed: failed - 1, slow: 0, bad: failed - 1)
+                #expect(limits.cause(less) == nil, "\(percent) %")
+            }
+        }
+    }
+
     @Test("a success can open the breaker, when it completes the minimum number of calls")
     func successTrips() {
         var bench = BreakerBench(CircuitBreakerOptions(minimumCalls: 10))

@@ -90,6 +90,40 @@ struct ConfigurationTests {
         #expect(retry.options?.budget?.ratio == 0.5)
     }
 
+    @Test("setting options switches on what is disabled, and leaves every other mode as it is")
+    func modesStay() throws {
+        for mode in ["shadow", "forced-open", "forced-closed"] as [ConfigurationValue] {
+            var set = PolicySet()
+            try set.apply(PolicyEdits(["a": ["circuit-breaker": mode]]))
+            let before = set.configuration(for: "a").circuitBreaker.mode
+            for edit in [["open": "20s"], [:]] as [ConfigurationValue] {
+                try set.apply(PolicyEdits(["a": ["circuit-breaker": edit]]))
+                #expect(set.configuration(for: "a").circuitBreaker.mode == before)
+            }
+            #expect(set.configuration(for: "a").circuitBreaker.options?.open.base == .seconds(20))
+        }
+        var set = PolicySet()
+        try set.apply(PolicyEdits(["a": ["retry": "shadow", "attempt-timeout": ["limit": "1s", "mode": "shadow"]]]))
+        try set.apply(PolicyEdits(["a": ["retry": 5, "attempt-timeout": "2s"]]))
+        #expect(set.configuration(for: "a").retry.mode == .shadow)
+        #expect(set.configuration(for: "a").attemptTimeout.mode == .shadow)
+        try set.apply(PolicyEdits(["a": ["retry": "disabled"]]))
+        try set.apply(PolicyEdits(["a": ["retry": ["attempts": 4]]]))
+        #expect(set.configuration(for: "a").retry.mode == .enforced)
+    }
+
+    @Test("nothing removes: a policy set to null is disabled and keeps its options, as in a merge patch")
+    func null() throws {
+        var set = PolicySet()
+        try set.apply(PolicyEdits(["a": ["retry": nil, "circuit-breaker": ["slow-call": nil]]]))
+        #expect(set.configuration(for: "a").retry.mode == .disabled)
+        #expect(set.configuration(for: "a").circuitBreaker.options?.slowCall == nil)
+        try set.apply(PolicyEdits(["a": ["retry": 7]]))
+        try set.apply(PolicyEdits(["a": ["retry": nil]]))
+        #expect(set.configuration(for: "a").retry.mode == .disabled)
+        #expect(set.configuration(for: "a").retry.options?.attempts == 7)
+    }
+
     @Test("all is applied first, whatever its place, and to pipelines that nobody has named")
     func allFirst() throws {
         var set = PolicySet()
@@ -194,7 +228,7 @@ struct ConfigurationTests {
             ),
             (
                 ["a": ["retry": [1, 2]]],
-                "a: retry: expected a mapping, not a list (allowed: attempts, backoff, budget, max-retry-after, mode)"
+                "a: retry: expected a mapping, not a list (allowed: attempts, backoff, budget, max-retry-after, min-attempt-time, mode)"
             ),
             (
                 ["a": ["deadline": "1s", "attempt-timeout": "1s"]],

@@ -48,6 +48,19 @@ struct RetryDecisionTests {
         #expect(decide(deadlineIn: .milliseconds(101)) == .retry(after: 100_000_000))
     }
 
+    @Test("an attempt that would have less than the least time before the deadline is not made")
+    func minimumAttemptTime() {
+        #expect(decide(deadlineIn: .nanoseconds(100_000_001)) == .stop(.deadline))
+        #expect(decide(deadlineIn: .nanoseconds(100_999_999)) == .stop(.deadline))
+        var options = Self.plain
+        options.minimumAttemptTime = .milliseconds(20)
+        #expect(decide(options, deadlineIn: .milliseconds(119)) == .stop(.deadline))
+        #expect(decide(options, deadlineIn: .milliseconds(120)) == .retry(after: 100_000_000))
+        options.minimumAttemptTime = .zero
+        #expect(decide(options, deadlineIn: .milliseconds(100)) == .stop(.deadline))
+        #expect(decide(options, deadlineIn: .nanoseconds(100_000_001)) == .retry(after: 100_000_000))
+    }
+
     @Test(
         "a refusal by this process is only retried when its end is known and fits the deadline (failsafe-go burns attempts)"
     )
@@ -101,62 +114,6 @@ struct RetryDecisionTests {
             seen.insert(delay)
         }
         #expect(jitter == .none ? seen.count == 1 : seen.count > 100)
-    }
-}
-
-@Suite("A retry budget")
-struct RetryBudgetTests {
-    @Test("a fifth of the calls and the floor may be repeated, and not one more")
-    func ratioAndFloor() {
-        var budget = RetryBudget.StateMachine(.init(ratio: 0.2, floorPerSecond: 3))
-        for _ in 0..<100 { budget.earn(at: 0) }
-        var allowed = 0
-        while budget.withdraw(at: 0) { allowed += 1 }
-        #expect(allowed == 20 + 30)
-    }
-
-    @Test("what was earned and spent is forgotten after ten seconds")
-    func forgets() {
-        var budget = RetryBudget.StateMachine(.init(ratio: 1, floorPerSecond: 0))
-        for _ in 0..<5 { budget.earn(at: 0) }
-        let answers = [budget.withdraw(at: 9_999_999_999), budget.withdraw(at: 10_000_000_000)]
-        #expect(answers == [true, false])
-    }
-
-    @Test("a retry that was not made comes back")
-    func refund() {
-        var budget = RetryBudget.StateMachine(.init(ratio: 1, floorPerSecond: 0))
-        budget.earn(at: 0)
-        var answers = [budget.withdraw(at: 0), budget.withdraw(at: 0)]
-        budget.refund()
-        answers.append(budget.withdraw(at: 0))
-        #expect(answers == [true, false, true])
-    }
-
-    @Test("it agrees with a list of everything and never lets more through", arguments: Seeds.some(40))
-    func model(seed: UInt64) {
-        var random = SplitMix64(seed: seed)
-        let floor = random.int(in: 0...3)
-        let ratio = Double(random.int(in: 0...10)) / 10
-        var budget = RetryBudget.StateMachine(.init(ratio: ratio, floorPerSecond: Double(floor)))
-        var calls: [Int64] = []
-        var retries: [Int64] = []
-        var now: Int64 = 1_234_567_890
-        for _ in 0..<1_000 {
-            now += Int64(random.int(in: 0...400_000_000))
-            let oldest = now / 1_000_000_000 - 10
-            if random.chance(0.6) {
-                budget.earn(at: now)
-                calls.append(now / 1_000_000_000)
-            } else {
-                let left =
-                    Int64(calls.filter { $0 > oldest }.count) * Int64(ratio * 1000) + Int64(floor * 10_000)
-                    - Int64(retries.filter { $0 > oldest }.count) * 1000
-                let isAllowed = budget.withdraw(at: now)
-                #expect(isAllowed == (left >= 1000), "seed \(seed)")
-                if isAllowed { retries.append(now / 1_000_000_000) }
-            }
-        }
     }
 }
 

@@ -20,9 +20,9 @@ extension CircuitBreaker {
 
         init(_ options: CircuitBreakerOptions) {
             slowNanoseconds = options.slowCall?.duration.nanosecondsSaturated ?? .max
-            failureRate = options.failureRate ?? .infinity
-            slowRate = options.slowCall?.rate ?? .infinity
-            badRate = options.badRate ?? .infinity
+            failureRate = Self.threshold(options.failureRate)
+            slowRate = Self.threshold(options.slowCall?.rate)
+            badRate = Self.threshold(options.badRate)
             consecutiveFailures = options.consecutiveFailures ?? .max
             minimumCalls = options.minimumCalls
             // A count window never holds more than its size: a larger minimum would switch the rates off unseen.
@@ -33,12 +33,23 @@ extension CircuitBreaker {
             halfOpenNanoseconds = (options.halfOpen.maximumDuration ?? longest).nanosecondsSaturated
             let count = options.halfOpen.probes
             probes = count
-            func share(_ rate: Double?) -> Int { rate.map { max(1, Int(($0 * Double(count)).rounded(.up))) } ?? .max }
+            func share(_ threshold: Double) -> Int {
+                threshold == .infinity ? .max : max(1, Int((threshold * Double(count)).rounded(.up)))
+            }
             // Without a failure rate one failed probe is one too many.
-            failedProbes = options.failureRate == nil ? 1 : share(options.failureRate)
-            slowProbes = share(options.slowCall?.rate)
-            badProbes = share(options.badRate)
+            failedProbes = options.failureRate == nil ? 1 : share(failureRate)
+            slowProbes = share(slowRate)
+            badProbes = share(badRate)
             ramp = options.rampUp.map { RampLimits($0) }
+        }
+
+        /// A rate that calls are compared with, lower by 2⁻⁴⁰ of itself.
+        ///
+        /// Rates are inclusive, and most of them are no binary fractions: 0.55 × 100 is a little above 55 and 0.07 × 100
+        /// above 7. The roundings of a rate and of its product with a count are some 2⁻⁵³; a whole call is at least
+        /// 2⁻³² of what a window counts. In between nothing is taken for something else.
+        private static func threshold(_ rate: Double?) -> Double {
+            rate.map { $0 * (1 - 0x1p-40) } ?? .infinity
         }
 
         /// Whether there is a threshold for slow calls.

@@ -13,6 +13,9 @@ extension CircuitBreaker {
         private var share = Ramp.whole
         private var carried: UInt64 = 0
         private(set) var end: Int64 = 0
+        /// The calls that this step has let through since it last heard a result, and when the first of them came.
+        private(set) var unheard = 0
+        private(set) var unheardSince: Int64 = 0
 
         /// The share in 0 ... 1.
         var part: Double {
@@ -25,14 +28,22 @@ extension CircuitBreaker {
             share = max(1, UInt64(limits.share(of: step) * Double(Self.whole)))
             carried = Self.whole - share
             end = now.addingSaturated(limits.stepNanoseconds)
+            unheard = 0
         }
 
         /// Whether the next call passes.
-        mutating func admits() -> Bool {
+        mutating func admits(at now: Int64) -> Bool {
             carried += share
             if carried < Self.whole { return false }
             carried -= Self.whole
+            if unheard == 0 { unheardSince = now }
+            unheard += 1
             return true
+        }
+
+        /// A result came that says something.
+        mutating func hear() {
+            unheard = 0
         }
     }
 

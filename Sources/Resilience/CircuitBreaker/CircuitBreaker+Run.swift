@@ -4,7 +4,7 @@ extension CircuitBreaker {
     /// Runs an operation as one call, unless the breaker refuses it.
     ///
     /// - Parameters:
-    ///   - classifier: What results mean; by default every error but a cancellation is a failure.
+    ///   - classifier: What results mean; by default every error is a failure but a cancellation and a refusal.
     ///   - operation: The call; not run when it is refused.
     /// - Returns: The operation's result, whatever the classifier says of it.
     /// - Throws: The operation's error, or the refusal.
@@ -39,7 +39,7 @@ extension CircuitBreaker {
     /// with each other's cache lines, and this has none.
     ///
     /// - Parameters:
-    ///   - classifier: What results mean; by default every error but a cancellation is a failure.
+    ///   - classifier: What results mean; by default every error is a failure but a cancellation and a refusal.
     ///   - operation: The call; not run when it is refused.
     /// - Returns: The operation's result, whatever the classifier says of it.
     /// - Throws: The operation's error, or the refusal.

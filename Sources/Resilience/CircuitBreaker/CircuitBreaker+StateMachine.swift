@@ -51,6 +51,11 @@ extension CircuitBreaker {
             random = SplitMix64(seed: seed)
         }
 
+        /// Begins open instead of closed, for one open time.
+        mutating func startOpen(at now: Int64) {
+            _ = move(to: .open, cause: .reset, at: now)
+        }
+
         /// Whether a call may be made at `now`; half open it takes a probe's slot. Its time runs from `begin`.
         mutating func acquire(at now: Int64) -> (admission: Admission, transition: Transition?) {
             var transition: Transition?
@@ -74,7 +79,9 @@ extension CircuitBreaker {
                 }
                 probes.underWay += 1
             case .ramping:
-                if !ramp.admits() { return (.refused(Rejection(.ramping, retryAfterNanoseconds: -1)), transition) }
+                if !ramp.admits(at: now) {
+                    return (.refused(Rejection(.ramping, retryAfterNanoseconds: -1)), transition)
+                }
             case .closed: break
             }
             return (.admitted(Ticket(generation: generation)), transition)
@@ -117,6 +124,7 @@ extension CircuitBreaker {
             switch state {
             case .closed, .ramping:
                 window.add(tally, at: now)
+                ramp.hear()
                 switch verdict {
                 case .success: consecutiveFailures = 0
                 case .failure: consecutiveFailures += 1
@@ -199,13 +207,21 @@ extension CircuitBreaker {
 
         /// Ramping, goes on to the next step when this one has had its time and its calls came back well.
         ///
-        /// A step without a result goes on: it has shown nothing. One with bad results goes on too until there are as
-        /// many as half open has probes; then it is judged like those.
+        /// A step that nobody calls in stays: it has shown nothing. One with bad results stays too until there are as
+        /// many as half open has probes; then it is judged like those. And one whose calls bring no result at all,
+        /// because they hang or are given up, is as bad as overdue probes are: once it has let as many calls through as
+        /// half open would, and has waited as long for one of them, the breaker opens. The good probes before it are no
+        /// reason to let more calls through, and a share must not stay for ever.
         private mutating func climb(at now: Int64) -> Transition? {
             guard let limits = limits.ramp else { return move(to: .closed, cause: .rampCompleted, at: now) }
             if now < ramp.end { return nil }
             let total = total(at: now)
-            if total.calls == 0 { return nil }
+            if total.calls == 0 {
+                let isOverdue =
+                    ramp.unheard >= self.limits.probes
+                    && now.subtractingSaturated(ramp.unheardSince) >= self.limits.halfOpenNanoseconds
+                return isOverdue ? move(to: .open, cause: .probesOverdue, at: now) : nil
+            }
             if self.limits.cause(total) != nil {
                 return Int(total.calls) < self.limits.probes ? nil : move(to: .open, cause: .rampFailed, at: now)
             }

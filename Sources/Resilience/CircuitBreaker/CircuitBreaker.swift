@@ -61,34 +61,49 @@ public final class CircuitBreaker: Sendable {
     @usableFromInline let quick = QuickCount()
     private let core: Mutex<Core>
 
-    /// Makes a closed breaker.
+    /// Makes a breaker that has seen no calls.
     ///
     /// - Parameters:
     ///   - options: When it opens, for how long, and how it comes back.
     ///   - mode: How far it may act.
+    ///   - startsOpen: Whether it begins with an open time, after which it probes: for a callee that was known to be
+    ///     down before a restart. Otherwise it starts closed.
+    ///   - name: The name under which metrics are exported; nil exports none.
     ///   - time: Where it gets the time from.
     ///   - seed: Where the jitter of the open time starts; the same seed gives the same times.
     ///   - onEvent: Called outside of every lock, on the caller's thread; has to be quick.
     /// - Throws: Everything that is wrong with the options.
     public convenience init(
         _ options: CircuitBreakerOptions = CircuitBreakerOptions(), mode: PolicyMode = .enforced,
-        time: TimeSource = .system,
+        startsOpen: Bool = false, name: String? = nil, time: TimeSource = .system,
         seed: UInt64 = .random(in: .min ... .max), onEvent: (@Sendable (CircuitBreakerEvent) -> Void)? = nil
     ) throws(ConfigurationFaults) {
-        try PolicySetting(mode: mode, options: options).requireSound()
-        self.init(checked: options, mode: mode, time: time, seed: seed, listener: PolicyListener(onEvent))
+        _ = try PolicySetting<CircuitBreakerOptions>.checked(options, mode)
+        var listener = PolicyListener(onEvent)
+        let metrics = name.map { CircuitBreakerMetrics(name: $0) }
+        if let metrics {
+            listener = PolicyListener { event in
+                metrics.count(event)
+                onEvent?(event)
+            }
+        }
+        self.init(
+            checked: options, mode: mode, startsOpen: startsOpen, time: time, seed: seed, listener: listener)
+        metrics?.watch(self)
     }
 
     init(
-        checked options: CircuitBreakerOptions, mode: PolicyMode, time: TimeSource, seed: UInt64,
-        listener: PolicyListener<CircuitBreakerEvent>
+        checked options: CircuitBreakerOptions, mode: PolicyMode, startsOpen: Bool = false, time: TimeSource,
+        seed: UInt64, listener: PolicyListener<CircuitBreakerEvent>
     ) {
-        let core = Core(machine: StateMachine(options: options, seed: seed), mode: mode)
+        var core = Core(machine: StateMachine(options: options, seed: seed), mode: mode)
+        if startsOpen { core.machine.startOpen(at: time.now().nanoseconds) }
         gate = Gate(core.answer)
         self.core = Mutex(core)
         self.listener = listener
         hasListener = listener.isListening
         self.time = time
+        gate.set(core.answer, generation: core.machine.generation, until: core.machine.until)
     }
 
     /// Whether calls have to ask at all.
@@ -106,7 +121,7 @@ public final class CircuitBreaker: Sendable {
             let share = core.machine.rampShare
             let result = body(&core, &news)
             if let new = core.machine.rampShare, share != nil, new != share { news.rampedUp = new }
-            let (allowance, end) = core.machine.quickSuccesses
+            let (allowance, end) = core.recordsResults ? core.machine.quickSuccesses : (0, .min)
             core.allowance = allowance
             quick.open(allowance, generation: core.machine.generation, end: end)
             gate.set(core.answer, generation: core.machine.generation, until: core.machine.until)
@@ -127,6 +142,31 @@ public final class CircuitBreaker: Sendable {
     }
 
     /// Takes new settings; state, window and open time stay.
+    ///
+    /// - Parameters:
+    ///   - options: When it opens, for how long, and how it comes back.
+    ///   - mode: How far it may act.
+    /// - Throws: Everything that is wrong with them; then nothing has changed.
+    public func configure(_ options: CircuitBreakerOptions, mode: PolicyMode = .enforced) throws(ConfigurationFaults) {
+        _ = try PolicySetting<CircuitBreakerOptions>.checked(options, mode)
+        apply(mode: mode, options: options)
+    }
+
+    /// Takes an edit in the form of configuration files: a mode, or a mapping of options.
+    ///
+    /// - Parameter edit: What is to change; the rest stays.
+    /// - Throws: Everything that is wrong with it; then nothing has changed.
+    public func configure(_ edit: ConfigurationValue) throws(ConfigurationFaults) {
+        let edited = try setting.edited(by: edit)
+        apply(mode: edited.mode, options: edited.options ?? .blank)
+    }
+
+    /// Mode and options now.
+    public var setting: PolicySetting<CircuitBreakerOptions> {
+        core.withLock { PolicySetting(mode: $0.mode, options: $0.machine.options) }
+    }
+
+    /// Takes settings that were checked already.
     func apply(mode: PolicyMode, options: CircuitBreakerOptions) {
         update { core, _ in
             if core.machine.options != options { core.machine.configure(options) }
@@ -209,6 +249,8 @@ public final class CircuitBreaker: Sendable {
     ) {
         let retryNanoseconds = retryAfter?.nanosecondsSaturated ?? 0
         update { core, news in
+            // A call that was admitted in another mode frees its slot, and nobody is interested in how it ended.
+            if !core.recordsResults { return core.machine.abandon(ticket) }
             (news.transition, news.isLate) = core.machine.record(
                 ticket, verdict, duration: duration, retryAfter: retryNanoseconds, at: now.nanoseconds)
         }
@@ -259,6 +301,12 @@ public final class CircuitBreaker: Sendable {
 }
 
 extension CircuitBreaker.Core {
+    /// Whether results count: not in a mode that is to see nothing, or that admits nothing and is left by hand.
+    @inline(__always)
+    fileprivate var recordsResults: Bool {
+        mode != .disabled && mode != .forcedOpen
+    }
+
     /// The answer to a call.
     fileprivate mutating func admit(at now: Int64, _ news: inout CircuitBreaker.News) -> CircuitBreaker.Admission {
         switch mode {

@@ -30,7 +30,7 @@ public enum CircuitBreakerEvent: Sendable, Hashable {
         case probesSucceeded = "probes-succeeded"
         /// Too many probes failed or were slow.
         case probesFailed = "probes-failed"
-        /// The probes did not end in time.
+        /// The probes, or the calls of a step of a ramp, brought no results in time.
         case probesOverdue = "probes-overdue"
         /// The calls of the last step of a ramp came back well.
         case rampCompleted = "ramp-completed"

@@ -2,6 +2,7 @@
 
 extension CircuitBreakerOptions: PolicyOptions {
     static var blank: CircuitBreakerOptions { CircuitBreakerOptions() }
+    static var modes: [PolicyMode] { PolicyMode.allCases }
 
     static var fields: [ConfigurationField<CircuitBreakerOptions>] {
         [

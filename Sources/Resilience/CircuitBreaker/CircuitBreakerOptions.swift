@@ -23,7 +23,8 @@ public struct CircuitBreakerOptions: Sendable, Equatable {
         ///
         /// - Parameters:
         ///   - duration: A call that takes longer is slow.
-        ///   - rate: The share of slow calls that opens the breaker.
+        ///   - rate: The share of slow calls that opens the breaker. Not 100 %, as in resilience4j: a callee that hangs
+        ///     still refuses a few calls at once or answers some from memory, and those would keep the breaker closed.
         public init(duration: Duration, rate: Double = 0.8) {
             self.duration = duration
             self.rate = rate

@@ -8,12 +8,15 @@ struct ConfigurationField<Options> {
     let read: (ConfigurationValue, inout Options, [String], inout [ConfigurationFault]) -> Void
     /// The value as it would be written; nil when it is not set.
     let write: (Options) -> ConfigurationValue?
+    /// The value to check: what `write` gives, but not rounded for readers.
+    let exact: (Options) -> ConfigurationValue?
 
     /// A field whose value is one word or number; `parse` gives nil for what does not fit, and `expects` says what
     /// would.
     static func scalar<Value>(
         _ key: String, expects: String, allowed: [String] = [], _ path: WritableKeyPath<Options, Value>,
-        write: @escaping (Value) -> ConfigurationValue?, parse: @escaping (ConfigurationValue) -> Value?
+        write: @escaping (Value) -> ConfigurationValue?, exact: ((Value) -> ConfigurationValue?)? = nil,
+        parse: @escaping (ConfigurationValue) -> Value?
     ) -> Self {
         ConfigurationField(key: key) { value, options, place, faults in
             if let parsed = parse(value) {
@@ -29,6 +32,8 @@ struct ConfigurationField<Options> {
             }
         } write: {
             write($0[keyPath: path])
+        } exact: {
+            (exact ?? write)($0[keyPath: path])
         }
     }
 
@@ -74,7 +79,10 @@ struct ConfigurationField<Options> {
     static func ratio(
         _ key: String, _ path: WritableKeyPath<Options, Double>, in range: ClosedRange<Double> = 0...1
     ) -> Self {
-        scalar(key, expects: Expectation.ratio(range), path, write: { .string(ConfigurationText.format(ratio: $0)) }) {
+        scalar(
+            key, expects: Expectation.ratio(range), path, write: { .string(ConfigurationText.format(ratio: $0)) },
+            exact: { .double($0) }
+        ) {
             Parse.ratio($0, range)
         }
     }
@@ -84,9 +92,19 @@ struct ConfigurationField<Options> {
     ) -> Self {
         scalar(
             key, expects: "\(Expectation.ratio(range)), or off", path,
-            write: { $0.map { .string(ConfigurationText.format(ratio: $0)) } ?? "off" }
+            write: { $0.map { .string(ConfigurationText.format(ratio: $0)) } ?? "off" },
+            exact: { $0.map { .double($0) } ?? "off" }
         ) {
             Parse.isOff($0) ? .some(nil) : Parse.ratio($0, range).map { .some($0) }
+        }
+    }
+
+    /// A name of one's own choosing that may be left out; `off` removes it.
+    static func name(_ key: String, _ path: WritableKeyPath<Options, String?>) -> Self {
+        scalar(key, expects: "a name of 1 to 100 characters, or off", path, write: { $0.map { .string($0) } }) {
+            if Parse.isOff($0) { return .some(nil) }
+            guard case .string(let name) = $0, (1...100).contains(name.count) else { return nil }
+            return name
         }
     }
 
@@ -112,21 +130,27 @@ struct ConfigurationField<Options> {
                 fields, shorthand: shorthand, from: value, into: &options[keyPath: path], at: place, &faults)
         } write: {
             .map(ConfigurationField<Sub>.write(fields, $0[keyPath: path]))
+        } exact: {
+            .map(ConfigurationField<Sub>.exact(fields, $0[keyPath: path]))
         }
     }
 
-    /// A group that may be left out; `off` removes it, and anything else starts from `initial`.
+    /// A group that may be left out; `off` removes it, nothing leaves it as it is, and anything else starts from
+    /// `initial`.
     static func optionalGroup<Sub>(
         _ key: String, _ path: WritableKeyPath<Options, Sub?>, initial: Sub, shorthand: String? = nil,
         _ fields: [ConfigurationField<Sub>]
     ) -> Self {
         ConfigurationField(key: key) { value, options, place, faults in
             if Parse.isOff(value) { return options[keyPath: path] = nil }
+            if value == .null { return }
             var sub = options[keyPath: path] ?? initial
             ConfigurationField<Sub>.read(fields, shorthand: shorthand, from: value, into: &sub, at: place, &faults)
             options[keyPath: path] = sub
         } write: {
             $0[keyPath: path].map { .map(ConfigurationField<Sub>.write(fields, $0)) } ?? "off"
+        } exact: {
+            $0[keyPath: path].map { .map(ConfigurationField<Sub>.exact(fields, $0)) } ?? "off"
         }
     }
 
@@ -158,6 +182,19 @@ struct ConfigurationField<Options> {
 
     static func write(_ fields: [ConfigurationField], _ options: Options) -> ConfigurationMap {
         ConfigurationMap(fields.compactMap { field in field.write(options).map { .init(field.key, $0) } })
+    }
+
+    private static func exact(_ fields: [ConfigurationField], _ options: Options) -> ConfigurationMap {
+        ConfigurationMap(fields.compactMap { field in field.exact(options).map { .init(field.key, $0) } })
+    }
+
+    /// Reports every value that is out of its bounds. Options that come from code were never read, so they are
+    /// checked by reading what they would be written as.
+    static func check(
+        _ fields: [ConfigurationField], _ options: Options, at place: [String], _ faults: inout [ConfigurationFault]
+    ) {
+        var scratch = options
+        read(fields, shorthand: nil, from: .map(exact(fields, options)), into: &scratch, at: place, &faults)
     }
 }
 

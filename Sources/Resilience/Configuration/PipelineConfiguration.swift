@@ -98,7 +98,7 @@ public struct PipelineConfiguration: Sendable, Equatable {
                     faults.append(.unknownKey(entry.key, at: place, allowed: allowed))
                     continue
                 }
-                self[kind].apply(entry.value, kind: kind, at: place + [entry.key], &faults)
+                self[kind].apply(entry.value, at: place + [entry.key], &faults)
             }
         case .null: break
         default: setModes(value, at: place, &faults)
@@ -167,8 +167,7 @@ protocol EditableSetting: Sendable {
     var isConfigured: Bool { get }
     var configuration: ConfigurationMap { get }
 
-    mutating func apply(
-        _ value: ConfigurationValue, kind: PolicyKind, at place: [String], _ faults: inout [ConfigurationFault])
+    mutating func apply(_ value: ConfigurationValue, at place: [String], _ faults: inout [ConfigurationFault])
     func check(at place: [String], _ faults: inout [ConfigurationFault])
     /// Takes the options of another setting unless somebody has set some.
     mutating func takeOptionsIfUnset(of other: Self)

@@ -121,6 +121,7 @@ public struct PolicySet: Sendable, Equatable {
         for (name, configuration) in edited.named.sorted(by: { $0.key < $1.key }) {
             faults += configuration.faults(at: [name]).filter { !faults.contains($0) }
         }
+        faults += edited.sharedBudgetFaults
         if !faults.isEmpty { throw ConfigurationFaults(faults) }
         self = edited
     }

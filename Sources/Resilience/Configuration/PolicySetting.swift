@@ -12,6 +12,8 @@ protocol PolicyOptions: Sendable, Equatable {
     /// Whether an edit that addresses all policies leaves this one alone until it was configured by itself: policies
     /// that few callees need, though they have complete defaults.
     static var isOptIn: Bool { get }
+    /// The modes that make sense for the policy.
+    static var modes: [PolicyMode] { get }
     /// What is wrong in the combination of fields that are fine each by itself; keys and messages.
     func contradictions() -> [(key: String, message: String)]
 }
@@ -20,6 +22,7 @@ extension PolicyOptions {
     static var shorthand: String? { nil }
     static var required: [String] { [] }
     static var isOptIn: Bool { false }
+    static var modes: [PolicyMode] { PolicyMode.common }
     func contradictions() -> [(key: String, message: String)] { [] }
 }
 
@@ -52,28 +55,25 @@ extension PolicySetting where Options: PolicyOptions {
         if options == nil, mode != .disabled, Options.required.isEmpty { options = Options.blank }
     }
 
-    /// Applies one edit: a mode word, a shorthand scalar, or a mapping with an optional `mode`. Fields that the edit
-    /// leaves out keep their value. An edit that sets fields switches the policy on unless it says otherwise.
-    mutating func apply(
-        _ value: ConfigurationValue, kind: PolicyKind, at place: [String], _ faults: inout [ConfigurationFault]
-    ) {
-        let modes = kind.modes.map(\.rawValue)
+    /// Applies one edit: a mode word, a shorthand scalar, a mapping with an optional `mode`, or nothing, which switches
+    /// the policy off as removing it in a merge patch (RFC 7396) should. Fields that the edit leaves out keep their
+    /// value. An edit that sets fields switches a disabled policy on unless it says otherwise.
+    mutating func apply(_ value: ConfigurationValue, at place: [String], _ faults: inout [ConfigurationFault]) {
+        let modes = Options.modes.map(\.rawValue)
         defer { takeDefaults() }
         switch value {
         case .string(let word) where PolicyMode(rawValue: word) != nil:
-            setMode(value, kind: kind, at: place, &faults)
-        case .bool(false):
+            setMode(value, at: place, &faults)
+        case .bool(false), .null:
             mode = .disabled
         case .map(var map):
             if let mode = map["mode"] {
-                setMode(mode, kind: kind, at: place + ["mode"], &faults)
+                setMode(mode, at: place + ["mode"], &faults)
                 map["mode"] = nil
             } else {
-                mode = .enforced
+                switchOn()
             }
             if !map.isEmpty { read(.map(map), at: place, &faults) }
-        case .null:
-            mode = .enforced
         default:
             if Options.shorthand == nil {
                 var nearest: String?
@@ -84,7 +84,7 @@ extension PolicySetting where Options: PolicyOptions {
                         allowed: modes + Options.fields.map(\.key), nearest: nearest))
                 return
             }
-            mode = .enforced
+            switchOn()
             if case .string(let word) = value, let nearest = NearestName.find(word, in: modes) {
                 faults.append(
                     ConfigurationFault(
@@ -95,13 +95,20 @@ extension PolicySetting where Options: PolicyOptions {
         }
     }
 
+    /// Whoever sets options wants them to act, but not more than before: a change of a forced or shadow policy must not
+    /// enforce it in the middle of an incident.
+    private mutating func switchOn() {
+        if mode == .disabled { mode = .enforced }
+    }
+
     private mutating func read(
         _ value: ConfigurationValue, at place: [String], _ faults: inout [ConfigurationFault]
     ) {
         var edited = options ?? Options.blank
         let before = faults.count
         var fields = Options.fields
-        fields.append(ConfigurationField(key: "mode", read: { _, _, _, _ in }, write: { _ in nil }))
+        fields.append(
+            ConfigurationField(key: "mode", read: { _, _, _, _ in }, write: { _ in nil }, exact: { _ in nil }))
         ConfigurationField.read(fields, shorthand: Options.shorthand, from: value, into: &edited, at: place, &faults)
         // A value that could not be read must not be reported once more as missing.
         if faults.count > before { return }
@@ -116,9 +123,9 @@ extension PolicySetting where Options: PolicyOptions {
     }
 
     private mutating func setMode(
-        _ value: ConfigurationValue, kind: PolicyKind, at place: [String], _ faults: inout [ConfigurationFault]
+        _ value: ConfigurationValue, at place: [String], _ faults: inout [ConfigurationFault]
     ) {
-        let modes = kind.modes
+        let modes = Options.modes
         if case .string(let word) = value, let mode = PolicyMode(rawValue: word), modes.contains(mode) {
             self.mode = mode
             return
@@ -131,8 +138,15 @@ extension PolicySetting where Options: PolicyOptions {
                 nearest: nearest))
     }
 
-    /// What keeps the setting from being used as it stands.
+    /// What keeps the setting from being used as it stands: a mode that the policy does not have, values out of their
+    /// bounds, values that contradict each other.
     func check(at place: [String], _ faults: inout [ConfigurationFault]) {
+        if !Options.modes.contains(mode) {
+            faults.append(
+                ConfigurationFault(
+                    path: place + ["mode"], message: "\(mode.rawValue) is a mode of circuit breakers only",
+                    allowed: Options.modes.map(\.rawValue)))
+        }
         guard let options else {
             if mode != .disabled {
                 let keys = Options.required.joined(separator: ", ")
@@ -141,6 +155,9 @@ extension PolicySetting where Options: PolicyOptions {
             }
             return
         }
+        // Most policies of most pipelines stand where they began.
+        if options == Options.blank { return }
+        ConfigurationField.check(Options.fields, options, at: place, &faults)
         for (key, message) in options.contradictions() {
             faults.append(ConfigurationFault(path: place + [key], message: message))
         }

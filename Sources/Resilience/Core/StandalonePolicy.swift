@@ -6,15 +6,10 @@ extension PolicySetting where Options: PolicyOptions {
     ///
     /// - Throws: Everything that is wrong with it.
     static func checked(_ options: Options, _ mode: PolicyMode) throws(ConfigurationFaults) -> PolicySetting {
-        let common = PolicyMode.common
-        if !common.contains(mode) {
-            let fault = ConfigurationFault(
-                path: ["mode"], message: "\(mode.rawValue) is a mode of circuit breakers only",
-                allowed: common.map(\.rawValue))
-            throw ConfigurationFaults([fault])
-        }
         let setting = PolicySetting(mode: mode, options: options)
-        try setting.requireSound()
+        var faults: [ConfigurationFault] = []
+        setting.check(at: [], &faults)
+        if !faults.isEmpty { throw ConfigurationFaults(faults) }
         return setting
     }
 
@@ -25,8 +20,7 @@ extension PolicySetting where Options: PolicyOptions {
     func edited(by edit: ConfigurationValue) throws(ConfigurationFaults) -> PolicySetting {
         var edited = self
         var faults: [ConfigurationFault] = []
-        // Of the kind only its modes count here: the bulkhead's are those of every policy but the breaker.
-        edited.apply(edit, kind: .bulkhead, at: [], &faults)
+        edited.apply(edit, at: [], &faults)
         if faults.isEmpty { edited.check(at: [], &faults) }
         if !faults.isEmpty { throw ConfigurationFaults(faults) }
         return edited

@@ -71,7 +71,9 @@ public struct Classifier<Success, Failure: Error>: Sendable {
         rule = nil
     }
 
-    /// A returned value is a success, a `CancellationError` is ignored, every other error is a failure.
+    /// A returned value is a success. A `CancellationError` is ignored, and so is what a policy further in has refused
+    /// or the caller has given up: a ``Rejection``, and a ``ResilienceError`` that says `rejected` or `cancelled`. Every
+    /// other error is a failure, a time limit that has passed included.
     @inlinable
     public static var `default`: Classifier {
         Classifier()
@@ -83,7 +85,36 @@ public struct Classifier<Success, Failure: Error>: Sendable {
         if let rule { return rule(result) }
         return switch result {
         case .success: .success
-        case .failure(let error): error is CancellationError ? .ignore : .failure
+        case .failure(let error): saysNothing(error) ? .ignore : .failure
+        }
+    }
+}
+
+/// An error of this library, which may be no answer of a callee.
+@usableFromInline
+protocol LocalError: Error {
+    /// Whether the callee was not asked, or nobody waited for its answer.
+    var saysNothingAboutCallee: Bool { get }
+}
+
+/// Whether an error says nothing about the callee. Only failures pay for the look at their type.
+@usableFromInline
+func saysNothing(_ error: any Error) -> Bool {
+    if error is CancellationError { return true }
+    return (error as? any LocalError)?.saysNothingAboutCallee ?? false
+}
+
+extension Rejection: LocalError {
+    @usableFromInline var saysNothingAboutCallee: Bool { true }
+}
+
+extension ResilienceError: LocalError {
+    @usableFromInline var saysNothingAboutCallee: Bool {
+        switch self {
+        case .rejected, .cancelled: true
+        case .timedOut: false
+        // The operation of an inner pipeline may itself have been one.
+        case .operation(let error): saysNothing(error)
         }
     }
 }

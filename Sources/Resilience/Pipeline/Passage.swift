@@ -87,6 +87,8 @@ struct Passage: Sendable {
     @usableFromInline var limit = Int64.max
     /// Whether that is the time left until the call's deadline and not the attempt's own limit.
     @usableFromInline var isLimitTotal = false
+    /// Whether the retry budget is told when the attempt is admitted: it is the first of its call.
+    var earnsRetries = false
     /// The policies that are to be asked.
     var pending: PolicyMask = []
     /// The policies that have to be told how it ends.
@@ -166,7 +168,7 @@ extension ResiliencePipeline {
 
     /// The call has its place: its first attempt begins.
     private func open(_ call: inout PipelineCall, _ passage: inout Passage) -> Step {
-        if call.mask.contains(.retry) { retry.begin(at: passage.now) }
+        passage.earnsRetries = call.mask.contains(.retry)
         call.context.attempt = 1
         return ask(&passage, mask: call.mask, call.context, mayRace: true)
     }
@@ -187,6 +189,8 @@ extension ResiliencePipeline {
         if number > 0 {
             call.context.isHedge = true
             call.bindsContext = true
+        } else {
+            passage.earnsRetries = call.mask.contains(.retry) && call.context.attempt == 1
         }
         passage.now = time.now()
         let mask = PolicyMask(rawValue: active.load(ordering: .relaxed))
@@ -212,6 +216,8 @@ extension ResiliencePipeline {
             if !step.isAdmitted { return step }
         }
         if passage.passed.contains(.circuitBreaker) { circuitBreaker.begin(&passage.breakerTicket, at: passage.now) }
+        // Not earlier: a call that an open breaker refuses is no load, and must not pay for the retries of others.
+        if passage.earnsRetries { retry.begin(at: passage.now) }
         passage.limit = attemptTimeout.enforcedLimit
         if let deadline = context.deadline {
             let left = max(0, deadline.nanoseconds.subtractingSaturated(passage.now.nanoseconds))

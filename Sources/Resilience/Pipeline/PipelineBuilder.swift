@@ -199,15 +199,18 @@ extension ResiliencePipeline {
     ///   - seed: Where jitter starts; the same seed gives the same waiting times.
     ///   - idempotency: Whether the calls may be repeated, when it is the same for all of them: a hedge around calls
     ///     that may not be is refused.
+    ///   - retryBudget: The budget of its retries when it is shared with other pipelines; what the block says of the
+    ///     budget is then of no account.
     ///   - policies: The options of each policy, one line each.
     /// - Throws: Every policy that stands in a place where it would do harm, and everything that is wrong with the
     ///   options.
     public convenience init(
         name: String, time: TimeSource = .system, seed: UInt64 = .random(in: .min ... .max),
-        idempotency: Idempotency? = nil, @PipelineBuilder policies: () -> [PipelineElement]
+        idempotency: Idempotency? = nil, retryBudget: RetryBudget? = nil,
+        @PipelineBuilder policies: () -> [PipelineElement]
     ) throws(ConfigurationFaults) {
         try self.init(
             name: name, configuration: PipelineConfiguration(idempotency: idempotency, policies), time: time,
-            seed: seed)
+            seed: seed, retryBudget: retryBudget)
     }
 }

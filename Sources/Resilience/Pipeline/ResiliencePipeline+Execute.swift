@@ -13,7 +13,7 @@ extension ResiliencePipeline {
     ///   - criticality: How much is lost when the call is refused; `critical` when nobody says anything.
     ///   - cohort: Which part of its class goes first when some of it has to be refused.
     ///   - share: The kind of work that the call belongs to, where the adaptive limit guarantees a share to it.
-    ///   - classifier: What results mean; by default every error but a cancellation is a failure.
+    ///   - classifier: What results mean; by default every error is a failure but a cancellation and a refusal.
     ///   - endsAtDeadline: Whether the operation ends by itself soon after `deadline` of the context that it is given,
     ///     as a client does that takes a deadline with each request. Then a time limit costs no task to cancel; an
     ///     operation that says so and goes on is late.
@@ -45,7 +45,7 @@ extension ResiliencePipeline {
     ///   - criticality: How much is lost when the call is refused; `critical` when nobody says anything.
     ///   - cohort: Which part of its class goes first when some of it has to be refused.
     ///   - share: The kind of work that the call belongs to, where the adaptive limit guarantees a share to it.
-    ///   - classifier: What results mean; by default every error but a cancellation is a failure.
+    ///   - classifier: What results mean; by default every error is a failure but a cancellation and a refusal.
     ///   - endsAtDeadline: Whether the operation ends by itself soon after `deadline` of the context that it is given,
     ///     as a client does that takes a deadline with each request. Then a time limit costs no task to cancel; an
     ///     operation that says so and goes on is late.
@@ -151,7 +151,7 @@ extension ResiliencePipeline {
             }
             call.delay = delay
             guard await pause(delay, from: attempt.end) else {
-                retry.budget.giveBack()
+                retry.budget.refund()
                 end(call, .cancelled, at: time.now())
                 if let lastValue, let discard { await discard(lastValue) }
                 return .failure(.cancelled(last: lastFailure))
@@ -161,6 +161,8 @@ extension ResiliencePipeline {
             if step.isWaiting { step = await settle(step, &call, &passage) }
             attempt = await self.attempt(call, passage, step, classifier, discard, operation)
             telemetry.retried(attempt: call.context.attempt, attempt.outcome)
+            // A retry that was refused or cancelled on its way did not reach the callee.
+            if attempt.runs == 0 { retry.budget.refund() }
         }
     }
 
@@ -176,12 +178,5 @@ extension ResiliencePipeline {
         } catch {
             return false
         }
-    }
-}
-
-extension RetryBudget {
-    @usableFromInline
-    func giveBack() {
-        refund()
     }
 }

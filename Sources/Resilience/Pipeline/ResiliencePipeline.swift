@@ -49,22 +49,25 @@ public final class ResiliencePipeline: Sendable {
     ///   - configuration: Everything is disabled by default.
     ///   - time: The clock that everything in it is measured with.
     ///   - seed: Where jitter starts; the same seed gives the same waiting times.
+    ///   - retryBudget: The budget of its retries when it is shared with other pipelines; what the configuration says of
+    ///     the budget is then of no account. Nil: the one that the configuration describes.
     /// - Throws: Everything that is wrong with the configuration.
     public convenience init(
         name: String, configuration: PipelineConfiguration = PipelineConfiguration(), time: TimeSource = .system,
-        seed: UInt64 = .random(in: .min ... .max)
+        seed: UInt64 = .random(in: .min ... .max), retryBudget: RetryBudget? = nil
     ) throws(ConfigurationFaults) {
         let faults = configuration.faults(at: [name])
         if !faults.isEmpty { throw ConfigurationFaults(faults) }
         self.init(
             name: name, checked: configuration, time: time, seed: seed,
             telemetry: PipelineTelemetry(
-                name: name, time: time, hub: EventHub(capacity: 128), metrics: PipelineMetrics(pipeline: name)))
+                name: name, time: time, hub: EventHub(capacity: 128), metrics: PipelineMetrics(pipeline: name)),
+            retryBudget: retryBudget)
     }
 
     init(
         name: String, checked configuration: PipelineConfiguration, time: TimeSource, seed: UInt64,
-        telemetry: PipelineTelemetry
+        telemetry: PipelineTelemetry, retryBudget: RetryBudget? = nil, sharedBudgets: SharedRetryBudgets? = nil
     ) {
         self.name = name
         self.time = time
@@ -76,7 +79,7 @@ public final class ResiliencePipeline: Sendable {
             setting: configuration.loadShedder, time: time, listener: telemetry.listener { .loadShedder($0) })
         retry = Retry(
             checked: configuration.retry.options ?? .blank, mode: configuration.retry.mode, seed: seeds.next(),
-            listener: telemetry.listener { .retry($0) })
+            budget: retryBudget, sharedBudgets: sharedBudgets, listener: telemetry.listener { .retry($0) })
         hedge = Hedge(
             checked: configuration.hedge, metrics: telemetry.metrics.hedge, time: time,
             listener: telemetry.listener { .hedge($0) })

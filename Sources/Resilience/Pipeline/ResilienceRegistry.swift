@@ -13,6 +13,7 @@ public final class ResilienceRegistry: Sendable {
     private let time: TimeSource
     private let hub: EventHub
     private let metrics = MetricsPool()
+    private let sharedBudgets = SharedRetryBudgets()
 
     /// An empty registry; every pipeline starts with all policies disabled.
     ///
@@ -99,7 +100,8 @@ public final class ResilienceRegistry: Sendable {
     private func make(_ name: String, metrics: PipelineMetrics, _ core: inout Core) -> ResiliencePipeline {
         ResiliencePipeline(
             name: name, checked: core.policies.configuration(for: name), time: time, seed: core.seeds.next(),
-            telemetry: PipelineTelemetry(name: name, time: time, hub: hub, metrics: metrics))
+            telemetry: PipelineTelemetry(name: name, time: time, hub: hub, metrics: metrics),
+            sharedBudgets: sharedBudgets)
     }
 
     /// All pipelines now, by name, with the partitions that are kept.

@@ -62,8 +62,9 @@ extension Retry {
             let asked = failed.retryAfter ?? .zero
             if asked > options.maximumRetryAfter { return .stop(.retryAfter) }
             let delay = delay(failed, asked: asked.nanosecondsSaturated)
-            if let deadline = failed.deadline, now.addingSaturated(delay) >= deadline.nanoseconds {
-                return .stop(.deadline)
+            if let deadline = failed.deadline {
+                let remaining = deadline.nanoseconds.subtractingSaturated(now.addingSaturated(delay))
+                if remaining < max(1, options.minimumAttemptTime.nanosecondsSaturated) { return .stop(.deadline) }
             }
             return budget(now) ? .retry(after: delay) : .stop(.budget)
         }

@@ -5,7 +5,7 @@ internal import Synchronization
 /// Tries a failed call again, when that can help and does no harm.
 ///
 /// After a failure it asks in this order: may this failure be retried, may this call be repeated, are attempts left,
-/// does the next one start before the deadline, is there budget. Otherwise the call ends at once with its last real
+/// has the next one time enough before the deadline, is there budget. Otherwise the call ends at once with its last real
 /// error.
 public final class Retry: Sendable {
     private struct Core {
@@ -17,16 +17,32 @@ public final class Retry: Sendable {
     private let active: Atomic<Bool>
     /// The retries that are left for all calls together.
     public let budget: RetryBudget
+    /// Whether the options say what the budget is; not when it was handed over as an object.
+    private let hasConfiguredBudget: Bool
+    private let sharedBudgets: SharedRetryBudgets?
     private let listener: PolicyListener<RetryEvent>
 
     init(
         checked options: RetryOptions, mode: PolicyMode, seed: UInt64, budget: RetryBudget? = nil,
-        listener: PolicyListener<RetryEvent>
+        sharedBudgets: SharedRetryBudgets? = nil, listener: PolicyListener<RetryEvent>
     ) {
         core = Mutex(Core(machine: StateMachine(options: options, seed: seed), mode: mode))
         active = Atomic(mode != .disabled)
-        self.budget = budget ?? RetryBudget(options.budget)
+        self.budget = budget ?? RetryBudget(checked: options.budget)
+        hasConfiguredBudget = budget == nil
+        self.sharedBudgets = sharedBudgets
         self.listener = listener
+        configureBudget(options.budget)
+    }
+
+    /// A name means the registry's budget of that name; where there is no registry nobody shares it.
+    private func configureBudget(_ options: RetryOptions.Budget?) {
+        if !hasConfiguredBudget { return }
+        if let options, let name = options.shared, let sharedBudgets {
+            budget.follow(sharedBudgets.budget(named: name, options))
+        } else {
+            budget.apply(options)
+        }
     }
 
     @usableFromInline
@@ -36,7 +52,7 @@ public final class Retry: Sendable {
 
     /// Takes new settings; the budget's balance stays.
     func apply(mode: PolicyMode, options: RetryOptions) {
-        budget.configure(options.budget)
+        configureBudget(options.budget)
         core.withLock {
             $0.machine.options = options
             $0.mode = mode
@@ -44,7 +60,7 @@ public final class Retry: Sendable {
         active.store(mode != .disabled, ordering: .relaxed)
     }
 
-    /// A call starts.
+    /// A call is made: it was admitted and its operation starts.
     @usableFromInline
     func begin(at now: MonotonicInstant) {
         budget.earn(at: now.nanoseconds)

@@ -4,127 +4,117 @@ internal import Synchronization
 
 /// Bounds the retries of all calls together, so that an overload is not multiplied by the number of attempts.
 ///
-/// Every call earns a fraction of a retry for ten seconds; a floor per second serves callers with few calls. May be
-/// shared between policies that reach the same callee.
+/// Every call earns a fraction of a retry for ten seconds; a floor per second serves callers with few calls. Every
+/// pipeline has one. Pipelines that reach the same callee can share one: hand the same object to each, or name it in
+/// their configuration (``RetryOptions/Budget/shared``).
 public final class RetryBudget: Sendable {
-    private let state: Mutex<StateMachine?>
+    // Two fields instead of an enum with payloads: changing a payload in place would copy it out and back.
+    private struct State: Sendable {
+        /// Nil without a bound.
+        var machine: StateMachine?
+        /// When set, everything is asked of that one, which itself follows none.
+        var shared: RetryBudget?
+    }
 
-    /// - Parameter options: Nil for a budget without bound.
-    public init(_ options: RetryOptions.Budget? = RetryOptions.Budget()) {
-        state = Mutex(options.map { StateMachine($0) })
+    private let state: Mutex<State>
+
+    /// A budget to share between pipelines.
+    ///
+    /// - Parameter options: Nil for a budget without bound, which turns an overload into a retry storm.
+    /// - Throws: Everything that is wrong with the options.
+    public convenience init(
+        _ options: RetryOptions.Budget? = RetryOptions.Budget()
+    ) throws(ConfigurationFaults) {
+        try Self.check(options)
+        self.init(checked: options)
+    }
+
+    init(checked options: RetryOptions.Budget?) {
+        state = Mutex(State(machine: options.map { StateMachine($0) }))
+    }
+
+    private static func check(_ options: RetryOptions.Budget?) throws(ConfigurationFaults) {
+        guard let options else { return }
+        var faults: [ConfigurationFault] = []
+        ConfigurationField.check(RetryOptions.Budget.fields, options, at: [], &faults)
+        if !faults.isEmpty { throw ConfigurationFaults(faults) }
     }
 
     /// Takes new options; what was earned and spent stays.
-    func configure(_ options: RetryOptions.Budget?) {
+    ///
+    /// - Parameter options: Nil lifts the bound.
+    /// - Throws: Everything that is wrong with them; then nothing has changed.
+    public func configure(_ options: RetryOptions.Budget?) throws(ConfigurationFaults) {
+        try Self.check(options)
+        apply(options)
+    }
+
+    /// Takes options that were checked already.
+    func apply(_ options: RetryOptions.Budget?) {
         state.withLock { state in
-            guard let options else { return state = nil }
-            if state == nil { state = StateMachine(options) } else { state?.configure(options) }
+            state.shared = nil
+            guard let options else { return state.machine = nil }
+            if state.machine == nil { state.machine = StateMachine(options) } else { state.machine?.configure(options) }
         }
+    }
+
+    /// From now on everything is asked of the other budget.
+    ///
+    /// - Precondition: The other one follows none.
+    func follow(_ other: RetryBudget) {
+        state.withLock { $0 = State(machine: nil, shared: other) }
+    }
+
+    /// The one way to the machine; nil without a bound.
+    private func update<Result: Sendable>(_ body: (inout StateMachine) -> Result) -> Result? {
+        let (result, shared) = state.withLock { state -> (Result?, RetryBudget?) in
+            if state.machine == nil { return (nil, state.shared) }
+            // Safe because it was looked at above; in place, because a machine is large.
+            return (body(&state.machine!), nil)
+        }
+        return shared?.update(body) ?? result
     }
 
     /// A call was made: it earns its fraction.
     func earn(at now: Int64) {
-        state.withLock { $0?.earn(at: now) }
+        _ = update { $0.earn(at: now) }
     }
 
     /// Takes one retry, if there is one.
     func withdraw(at now: Int64) -> Bool {
-        state.withLock { state in
-            if state == nil { return true }
-            return state?.withdraw(at: now) ?? true
-        }
+        update { $0.withdraw(at: now) } ?? true
     }
 
-    /// Gives a retry back that was not made because the caller gave up first.
+    /// Gives a retry back that never reached the callee: the caller gave up first, or this process refused it.
+    @usableFromInline
     func refund() {
-        state.withLock { $0?.refund() }
+        _ = update { $0.refund() }
     }
 
-    /// Retries that could be made at `now`; nil without a bound.
+    /// Retries that could be made at `now`; nil without a bound. Never negative.
     public func balance(at now: MonotonicInstant) -> Double? {
-        state.withLock { state in
-            state?.roll(to: now.nanoseconds)
-            return state.map { Double($0.balance) / 1_000 }
-        }
+        update { Double($0.balance(at: now.nanoseconds)) / Double(StateMachine.retry) }
     }
 }
 
-extension RetryBudget {
-    /// The budget in thousandths of a retry, over ten buckets of a second: integers only, so that nothing drifts.
-    struct StateMachine: Sendable {
-        private static let bucketNanoseconds: Int64 = 1_000_000_000
+/// The budgets of a registry that pipelines share by name. One that no pipeline has any more is forgotten.
+final class SharedRetryBudgets: Sendable {
+    private struct Entry: Sendable {
+        weak var budget: RetryBudget?
+    }
 
-        private struct Bucket: Sendable {
-            var calls: Int64 = 0
-            var retries: Int64 = 0
+    private let entries = Mutex<[String: Entry]>([:])
+
+    /// The budget of a name, with these options from now on.
+    func budget(named name: String, _ options: RetryOptions.Budget) -> RetryBudget {
+        let budget = entries.withLock { entries -> RetryBudget in
+            if let budget = entries[name]?.budget { return budget }
+            let budget = RetryBudget(checked: options)
+            entries = entries.filter { $0.value.budget != nil }
+            entries[name] = Entry(budget: budget)
+            return budget
         }
-
-        private var ratioThousandths: Int64
-        private var floorThousandths: Int64
-        private var buckets = InlineArray<10, Bucket>(repeating: Bucket())
-        private var newest = 0
-        private var end: Int64 = .min
-        private var total = Bucket()
-
-        init(_ options: RetryOptions.Budget) {
-            ratioThousandths = 0
-            floorThousandths = 0
-            configure(options)
-        }
-
-        mutating func configure(_ options: RetryOptions.Budget) {
-            ratioThousandths = Int64((options.ratio * 1_000).rounded())
-            floorThousandths = Int64((options.floorPerSecond * 1_000).rounded()) * 10
-        }
-
-        /// Thousandths of retries that are left.
-        var balance: Int64 {
-            total.calls * ratioThousandths + floorThousandths - total.retries * 1_000
-        }
-
-        mutating func earn(at now: Int64) {
-            roll(to: now)
-            buckets[newest].calls += 1
-            total.calls += 1
-        }
-
-        mutating func withdraw(at now: Int64) -> Bool {
-            roll(to: now)
-            if balance < 1_000 { return false }
-            buckets[newest].retries += 1
-            total.retries += 1
-            return true
-        }
-
-        /// Goes into the newest bucket that has a retry to give back; when all have left the window there is nothing to
-        /// do.
-        mutating func refund() {
-            for age in 0..<10 {
-                let index = (newest + 10 - age) % 10
-                if buckets[index].retries > 0 {
-                    buckets[index].retries -= 1
-                    total.retries -= 1
-                    return
-                }
-            }
-        }
-
-        mutating func roll(to now: Int64) {
-            if now < end { return }
-            let passed = end == .min ? Int64.max : now.subtractingSaturated(end) / Self.bucketNanoseconds + 1
-            if passed >= 10 {
-                buckets = InlineArray(repeating: Bucket())
-                total = Bucket()
-                end = (now / Self.bucketNanoseconds * Self.bucketNanoseconds).addingSaturated(Self.bucketNanoseconds)
-                return
-            }
-            for _ in 0..<passed {
-                newest = newest + 1 == 10 ? 0 : newest + 1
-                total.calls -= buckets[newest].calls
-                total.retries -= buckets[newest].retries
-                buckets[newest] = Bucket()
-            }
-            end += passed * Self.bucketNanoseconds
-        }
+        budget.apply(options)
+        return budget
     }
 }

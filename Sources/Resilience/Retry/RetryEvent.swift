@@ -12,7 +12,7 @@ public enum RetryEvent: Sendable, Hashable {
         case attempts
         /// All retries that the calls of late have earned are used up.
         case budget
-        /// The next attempt would start after the deadline.
+        /// The next attempt would have too little time before the deadline.
         case deadline
         /// The callee asked for a longer pause than the options allow.
         case retryAfter = "retry-after"

@@ -45,15 +45,26 @@ public struct RetryOptions: Sendable, Equatable {
     /// How many retries all calls together may make: `ratio` of the calls of the last ten seconds, plus
     /// `floorPerSecond`.
     public struct Budget: Sendable, Equatable {
-        /// 0 … 10; 0.2 lets a fifth of the calls be repeated once.
+        /// What a call earns, in retries, when it is made; it can be spent for ten seconds. 0 … 10; 0.2 lets a fifth of
+        /// the calls be repeated once.
         public var ratio: Double
-        /// Retries per second that are always allowed, for callers with few calls. 0 … 1000.
+        /// Retries per second that are always allowed, for callers with few calls. What is not used is saved for ten
+        /// seconds, at least one retry. 0 … 1000.
         public var floorPerSecond: Double
+        /// The name of a budget that pipelines of one registry share, because they reach the same callee; nil for one
+        /// of its own. All that name it have to give it the same figures. 1 … 100 characters.
+        public var shared: String?
 
         /// Retries as a share of calls, and so many a second in any case.
-        public init(ratio: Double = 0.2, floorPerSecond: Double = 3) {
+        ///
+        /// - Parameters:
+        ///   - ratio: What a call earns, in retries. 0 … 10.
+        ///   - floorPerSecond: Retries per second that are always allowed. 0 … 1000.
+        ///   - shared: The name under which pipelines of one registry share it; nil for a budget of its own.
+        public init(ratio: Double = 0.2, floorPerSecond: Double = 3, shared: String? = nil) {
             self.ratio = ratio
             self.floorPerSecond = floorPerSecond
+            self.shared = shared
         }
     }
 
@@ -65,16 +76,20 @@ public struct RetryOptions: Sendable, Equatable {
     public var budget: Budget?
     /// A callee that asks for a longer pause (Retry-After) is not retried. 0 … 1 h.
     public var maximumRetryAfter: Duration
+    /// The least time that an attempt has to have until the call's deadline: what would have less is not tried, and the
+    /// call ends at once with its last real error. About what the callee needs at best. 0 … 1 h.
+    public var minimumAttemptTime: Duration
 
     /// The defaults: three attempts, 50 ms doubling up to 1 s with full jitter, a budget of 20 % plus 3 a second.
     public init(
         attempts: Int = 3, backoff: Backoff = Backoff(), budget: Budget? = Budget(),
-        maximumRetryAfter: Duration = .seconds(10)
+        maximumRetryAfter: Duration = .seconds(10), minimumAttemptTime: Duration = .milliseconds(1)
     ) {
         self.attempts = attempts
         self.backoff = backoff
         self.budget = budget
         self.maximumRetryAfter = maximumRetryAfter
+        self.minimumAttemptTime = minimumAttemptTime
     }
 }
 
@@ -93,13 +108,9 @@ extension RetryOptions: PolicyOptions {
                     .number("multiplier", \.multiplier, in: 1...10),
                     .word("jitter", \.jitter),
                 ]),
-            .optionalGroup(
-                "budget", \.budget, initial: Budget(), shorthand: "ratio",
-                [
-                    .ratio("ratio", \.ratio, in: 0...10),
-                    .number("floor-per-second", \.floorPerSecond, in: 0...1000),
-                ]),
+            .optionalGroup("budget", \.budget, initial: Budget(), shorthand: "ratio", Budget.fields),
             .duration("max-retry-after", \.maximumRetryAfter, in: .zero ... .seconds(3600)),
+            .duration("min-attempt-time", \.minimumAttemptTime, in: .zero ... .seconds(3600)),
         ]
     }
 
@@ -107,5 +118,15 @@ extension RetryOptions: PolicyOptions {
         if backoff.cap >= backoff.base { return [] }
         let (cap, base) = (ConfigurationText.format(backoff.cap), ConfigurationText.format(backoff.base))
         return [("backoff", "cap \(cap) is below base \(base)")]
+    }
+}
+
+extension RetryOptions.Budget {
+    static var fields: [ConfigurationField<Self>] {
+        [
+            .ratio("ratio", \.ratio, in: 0...10),
+            .number("floor-per-second", \.floorPerSecond, in: 0...1000),
+            .name("shared", \.shared),
+        ]
     }
 }

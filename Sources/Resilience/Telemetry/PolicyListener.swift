@@ -17,19 +17,3 @@ struct PolicyListener<Event: Sendable>: Sendable {
         handler?(event)
     }
 }
-
-extension PolicySetting where Options: PolicyOptions {
-    /// For policies made in code: the same checks as for configuration.
-    func requireSound() throws(ConfigurationFaults) {
-        var faults: [ConfigurationFault] = []
-        check(at: [], &faults)
-        // Bounds of single fields are checked where they are read; what code sets goes the same way.
-        if let options {
-            var scratch = options
-            ConfigurationField.read(
-                Options.fields, shorthand: nil, from: .map(ConfigurationField.write(Options.fields, options)),
-                into: &scratch, at: [], &faults)
-        }
-        if !faults.isEmpty { throw ConfigurationFaults(faults) }
-    }
-}

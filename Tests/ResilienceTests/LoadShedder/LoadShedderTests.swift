@@ -104,7 +104,7 @@ struct LoadShedderTests {
         let first = try await shedder.acquire()
         let second = try await shedder.acquire()
         #expect(events.all == [.rejected(.shed, .critical, shadow: true)])
-        try shedder.configure(["queue": 4])
+        try shedder.configure(["queue": 4, "mode": "enforced"])
         async let third = outcome(shedder)
         try await waitUntil("it waits") { shedder.status.queued == 1 }
         try shedder.configure("shadow")

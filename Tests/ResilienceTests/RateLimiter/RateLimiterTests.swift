@@ -124,7 +124,7 @@ struct RateLimiterTests {
         try limiter.acquireNow()
         try limiter.acquireNow()
         #expect(events.all == [.rejected(.rateLimited, shadow: true)])
-        try limiter.configure(["rate": "1/s", "max-wait": "1h"])
+        try limiter.configure(["rate": "1/s", "max-wait": "1h", "mode": "enforced"])
         #expect(limiter.setting.mode == .enforced)
         let waiting = Task { try await limiter.acquire() }
         try await waitUntil("it waits") { limiter.status.waiting == 1 }
