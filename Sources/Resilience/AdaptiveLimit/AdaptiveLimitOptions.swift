@@ -164,12 +164,18 @@ extension ConfigurationField {
                                 + entry.value.kindName))
                 }
             }
-        } write: { options in
-            let shares = options[keyPath: path].sorted { $0.key < $1.key }
-            if shares.isEmpty { return nil }
-            return .map(
-                ConfigurationMap(shares.map { .init($0.key, .string(ConfigurationText.format(ratio: $0.value))) }))
+        } write: {
+            Self.map($0[keyPath: path]) { .string(ConfigurationText.format(ratio: $0)) }
+        } exact: {
+            Self.map($0[keyPath: path]) { .double($0) }
         }
+    }
+
+    private static func map(
+        _ shares: [String: Double], _ value: (Double) -> ConfigurationValue
+    ) -> ConfigurationValue? {
+        if shares.isEmpty { return nil }
+        return .map(ConfigurationMap(shares.sorted { $0.key < $1.key }.map { .init($0.key, value($0.value)) }))
     }
 }
 

@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 
+/// What a call to an endpoint carries until its result is known. Knows nothing of the endpoint's type, so that handing it
+/// back is no generic code.
+@usableFromInline
+struct EndpointTicket: Sendable, Equatable {
+    /// Where the endpoint's record was. It may be another endpoint's by now; then the generation is another, too.
+    var slot: Int
+    var generation: UInt64
+}
+
 extension OutlierEjection {
-    /// What a call to an endpoint carries until its result is known.
-    struct Ticket: Sendable, Equatable {
-        /// Where the endpoint's record was. It may be another endpoint's by now; then the generation is another, too.
-        var slot: Int
-        var generation: UInt64
-    }
+    typealias Ticket = EndpointTicket
 
     /// The ejection without lock and clock: a value that is told the time, in nanoseconds.
     ///

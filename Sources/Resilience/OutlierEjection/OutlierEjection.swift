@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 internal import Metrics
-internal import Synchronization
+public import Synchronization
 
 /// Leaves out the endpoints of a callee that fail while the others don't.
 ///
@@ -15,7 +15,13 @@ public final class OutlierEjection<Endpoint: Hashable & Sendable>: Sendable {
         /// Where the call goes.
         public let endpoint: Endpoint
         /// Nil when the result is nobody's business: the policy is disabled, or the endpoint is not in the list.
-        fileprivate let ticket: Ticket?
+        @usableFromInline let ticket: EndpointTicket?
+
+        @inlinable
+        init(endpoint: Endpoint, ticket: EndpointTicket?) {
+            self.endpoint = endpoint
+            self.ticket = ticket
+        }
     }
 
     private struct Core {
@@ -26,7 +32,7 @@ public final class OutlierEjection<Endpoint: Hashable & Sendable>: Sendable {
     }
 
     private let core: Mutex<Core>
-    private let active: Atomic<Bool>
+    @usableFromInline let active: Atomic<Bool>
     private let listener: PolicyListener<OutlierEjectionEvent<Endpoint>>
     private let name: String?
     private let time: TimeSource
@@ -88,22 +94,32 @@ public final class OutlierEjection<Endpoint: Hashable & Sendable>: Sendable {
         core.withLock { $0.machine.ejected }
     }
 
-    // Specialized for what endpoints usually are: a caller in another module can't do it by itself, and generic code asks
-    // the runtime about the endpoint's type at every step.
-
     /// A call to the endpoint begins.
-    @specialized(where Endpoint == String)
-    @specialized(where Endpoint == Int)
+    @inlinable
     public func begin(_ endpoint: Endpoint) -> Call {
-        guard active.load(ordering: .relaxed) else { return Call(endpoint: endpoint, ticket: nil) }
-        return Call(endpoint: endpoint, ticket: core.withLock { $0.machine.ticket(for: endpoint) })
+        Call(endpoint: endpoint, ticket: active.load(ordering: .relaxed) ? ticket(for: endpoint) : nil)
     }
 
     /// The call has ended. A call that nobody ends changes nothing.
+    @inlinable
+    public func end(_ call: Call, _ verdict: Verdict) {
+        if let ticket = call.ticket { record(ticket, verdict) }
+    }
+
+    // Specialized for what endpoints usually are: a caller in another module can't do it by itself, and generic code asks
+    // the runtime about the endpoint's type at every step.
+
     @specialized(where Endpoint == String)
     @specialized(where Endpoint == Int)
-    public func end(_ call: Call, _ verdict: Verdict) {
-        guard let ticket = call.ticket else { return }
+    @usableFromInline
+    func ticket(for endpoint: Endpoint) -> EndpointTicket? {
+        core.withLock { $0.machine.ticket(for: endpoint) }
+    }
+
+    @specialized(where Endpoint == String)
+    @specialized(where Endpoint == Int)
+    @usableFromInline
+    func record(_ ticket: EndpointTicket, _ verdict: Verdict) {
         let now = time.now().nanoseconds
         let event = core.withLock { core in
             core.mode == .disabled ? nil : core.machine.record(ticket, verdict, at: now, shadow: core.mode == .shadow)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import Synchronization
+public import Synchronization
 
 /// Lets so many calls through in so much time, evenly, with a burst after a pause (the generic cell rate algorithm).
 ///
@@ -40,7 +40,7 @@ public final class RateLimiter: Sendable {
     }
 
     private let core: Mutex<Core>
-    private let active: Atomic<Bool>
+    @usableFromInline let active: Atomic<Bool>
     private let listener: PolicyListener<RateLimiterEvent>
     private let metrics: PolicyMetrics?
     private let time: TimeSource
@@ -76,8 +76,13 @@ public final class RateLimiter: Sendable {
     ///
     /// - Throws: The refusal, a trivial value; its `retryAfter` says when a call that may wait as configured would be
     ///   admitted.
+    @inlinable
     public func acquireNow() throws(Rejection) {
-        guard active.load(ordering: .relaxed) else { return }
+        if active.load(ordering: .relaxed) { try admitNow() }
+    }
+
+    @usableFromInline
+    func admitNow() throws(Rejection) {
         let now = time.now()
         // A call that may not wait is never told to.
         if case .refused(let rejection) = admit(at: now, deadline: .max, mayWait: false) { throw rejection }
