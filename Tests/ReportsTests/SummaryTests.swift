@@ -134,7 +134,7 @@ struct SummaryTests {
         #expect(comparison.sections.map(\.tailPercent) == [90])
         #expect(comparison.sections[0][.responseTail].allSatisfy { $0.value != nil })
         #expect(TerminalReport.render(record).contains("whole run"))
-        #expect(MarkdownReport.render(record).contains("| variant | p50 | p90 | goodput |"))
+        #expect(MarkdownReport.render(record).contains("| variant | p50 | p90 | p90 of all | goodput |"))
     }
 
     @Test("a single variant is compared with nothing")

@@ -41,6 +41,7 @@ package enum TerminalReport {
             page.paragraph(
                 "No request came due in the measured time, so there is nothing to tabulate.", .warning, indent: 2)
         } else {
+            times(summary, &page)
             requests(summary, &page)
             phases(summary, &page)
             breakdown(summary, &page)
