@@ -16,7 +16,7 @@ package enum MarkdownReport {
         if let comparison = Comparison(record, summaries: summaries) {
             lines += Self.comparison(comparison)
         } else if let summary = summaries.first {
-            lines += times(summary) + steps(summary) + checks(summary) + stations(summary)
+            lines += times(summary) + steps(summary) + addresses(summary) + checks(summary) + stations(summary)
         }
         lines += thresholds(summaries)
         lines.append(
@@ -43,7 +43,7 @@ package enum MarkdownReport {
         }
         return table(
             ["variant", "verdict", "requests", "goodput", "errors", "p50", "p99", "p99 of all", "lag p99"], rows)
-            + (reasons.isEmpty ? [] : reasons + [""]) + aborted.flatMap { [$0, ""] }
+            + (reasons.isEmpty ? [] : reasons + [""]) + generators(summaries) + aborted.flatMap { [$0, ""] }
     }
 
     private static func comparison(_ comparison: Comparison) -> [String] {

@@ -57,6 +57,30 @@ struct TerminalReportTests {
         #expect(text.contains("p99 of all"))
     }
 
+    @Test("what the generator took and suffered is told, and each address where there are several")
+    func generator() {
+        var record = ExperimentRecord.quickstart
+        record.runs[0].generator.throttledSeconds = 0.5
+        record.runs[0].generator.loopStalls.record(1_200_000, count: 400)
+        record.runs[0].addresses = [
+            AddressUse(target: "web", address: "10.0.0.1:80", opened: 40, failed: 0),
+            AddressUse(target: "web", address: "10.0.0.2:80", opened: 24, failed: 7),
+        ]
+        let text = TerminalReport.render(record, style: Style(width: 140))
+        #expect(
+            text.contains(
+                "  generator   3.20 s CPU on 1 worker, 18.8 % of a core; steal 0 %; throttled 0.500 s; "
+                    + "loop stalls p99 1.20 ms, longest 1.20 ms\n"))
+        #expect(text.contains("\n  web     10.0.0.2:80           24             7\n"))
+        #expect(HTMLReport.render(record).contains("throttled 0.500 s"))
+        #expect(HTMLReport.render(record).contains("10.0.0.2:80"))
+        #expect(MarkdownReport.render(record).contains("- generator, default: 3.20 s CPU on 1 worker"))
+        #expect(MarkdownReport.render(record).contains("| web | 10.0.0.2:80 | 24 | 7 |"))
+        // One address without a failure says nothing that the sum does not say.
+        record.runs[0].addresses.removeLast()
+        #expect(!TerminalReport.render(record).contains("tries failed"))
+    }
+
     @Test("no line is wider than the terminal", arguments: [72, 80, 100, 132])
     func width(columns: Int) {
         for record in [ExperimentRecord.quickstart, .brownout, .empty, .zeroSuccesses, .hostile] {
@@ -113,6 +137,7 @@ private enum Golden {
           goodput     200/s answers as expected; errors 0 %
           accounting  4,000 scheduled = 4,000 completed + 0 failed + 0 aborted + 0 never started ✓
           connections 64 opened, 64 full TLS handshakes, 0 resumed
+          generator   3.20 s CPU on 1 worker, 18.8 % of a core; steal 0 %; throttled 0 s
           own part    ≤ 80.0 µs of the p99.9 response time of 24.6 ms: schedule lag 80.0 µs
 
           times          of            count      p50      p90      p99    p99.9      max
@@ -146,6 +171,7 @@ private enum Golden {
           goodput     200/s answers as expected; errors 0.214 %
           accounting  8,000 scheduled = 7,985 completed + 15 failed + 0 aborted + 0 never started ✓
           connections 64 opened, 64 full TLS handshakes, 0 resumed
+          generator   3.20 s CPU on 1 worker, 9.14 % of a core; steal 3.10 %; throttled 0 s
           own part    ≤ 80.0 µs of the p99.9 response time of 1.00 s: schedule lag 80.0 µs
 
           times          of            count      p50      p90      p99    p99.9      max
@@ -222,6 +248,7 @@ private enum Golden {
           requests    0 in 0 s measured, after 5 s of warm-up
           goodput     – answers as expected; errors –
           accounting  0 scheduled = 0 completed + 0 failed + 0 aborted + 0 never started ✓
+          generator   0 s CPU on 1 worker; steal 0 %; throttled 0 s
 
           No request came due in the measured time, so there is nothing to tabulate.
         """

@@ -21,6 +21,8 @@ extension HTMLReport {
         }
         parts.append(tiles(summary))
         parts.append(accounting(run.record.accounting))
+        let generator = GeneratorText(summary)
+        parts.append(Markup.text("p", ["class": "dim"], "Generator: \(generator.cpu) \(generator.words)"))
         if let own = OwnPart(summary) {
             let text = "Of the generator itself: at most \(Format.duration(own.nanoseconds)) " + own.words
             parts.append(Markup.text("p", ["class": "dim"], text))
@@ -164,7 +166,7 @@ extension HTMLReport {
         guard !summary.isEmpty else { return [] }
         return [
             times(summary), "<h3>Requests</h3>", requests(summary), phases(summary), breakdown(summary),
-            errors(summary),
+            addresses(summary), errors(summary),
             checks(summary), stations(summary), policies(summary),
         ]
     }

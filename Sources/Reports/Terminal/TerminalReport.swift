@@ -45,6 +45,7 @@ package enum TerminalReport {
             requests(summary, &page)
             phases(summary, &page)
             breakdown(summary, &page)
+            addresses(summary, &page)
             checks(summary, &page)
             stations(summary, &page)
         }
@@ -91,6 +92,8 @@ package enum TerminalReport {
             "goodput", Format.rate(summary.goodputPerSecond), .plain,
             "answers as expected; errors \(Format.percent(summary.total.errorRatio))")
         accounting(run.accounting, &page)
+        let generator = GeneratorText(summary)
+        page.field("generator", generator.cpu, .plain, generator.words)
         doubt(summary, &page)
     }
 
