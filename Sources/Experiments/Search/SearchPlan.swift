@@ -116,10 +116,6 @@ package struct SearchPlan: Sendable {
                 .script, "--slo '\(text)': a level has no phases and one variant",
                 advice: "leave 'during', 'with' and 'recovers' out")
         }
-        let isScoped = goal.journey != nil || goal.step != nil
-        if goal.metric == .goodput, isScoped {
-            throw ExperimentError(.script, "--slo '\(text)': goodput is known for all requests together only")
-        }
         return goal
     }
 

@@ -226,7 +226,7 @@ extension Scenario.Threshold {
     /// Whether it speaks of times or of shares of requests, and not of how many there are.
     fileprivate var isAboutAnswers: Bool {
         switch metric {
-        case .time, .share: true
+        case .time, .share, .check: true
         case .number, .rate, .goodput, .recovery: false
         }
     }

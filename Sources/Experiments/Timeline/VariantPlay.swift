@@ -28,7 +28,7 @@ struct VariantPlay {
         let conductor = faultSite.map(FaultConductor.init(site:))
         let sampler = network.map(PolicySampler.init)
         let active = LatestFaults()
-        let watch = ThresholdWatch(scenario, variant, plan: plan, steps: engine.steps)
+        let watch = ThresholdWatch(scenario, variant, plan: plan, engine: engine)
         let began = OneShot<UInt64>()
         let failure = OneShot<ExperimentError>()
         let startedAt = ISO8601DateFormatter().string(from: Date())
