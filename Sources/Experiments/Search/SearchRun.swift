@@ -95,9 +95,9 @@ package struct SearchRun: Sendable {
         let played = try await bed.play(
             try level(rate, length: plan.level, warmup: plan.warmup, number), plan.variant, number: number,
             log: "level-\(number)",
-            onPlan: {
-                onEvent(.measuring(rate: rate, repetition: repetition, number: number, planned: $0))
-            }, onSecond: { onEvent(.experiment(.second($0))) })
+            listener: .init(
+                onPlan: { onEvent(.measuring(rate: rate, repetition: repetition, number: number, planned: $0)) },
+                onWarning: { onEvent(.experiment(.warning($0))) }, onSecond: { onEvent(.experiment(.second($0))) }))
         if let failure = played.failure { throw failure }
         // A part of a measurement proves nothing.
         if played.record.interruption != nil { throw CancellationError() }
@@ -168,7 +168,7 @@ package struct SearchRun: Sendable {
         while true {
             let played = try await bed.play(
                 try level(rate, length: length, warmup: .zero, -number, goals: goals), plan.variant, number: -number,
-                log: "settling", onPlan: { _ in }, onSecond: { _ in })
+                log: "settling", listener: .init())
             if let failure = played.failure { throw failure }
             if played.record.interruption != nil { throw CancellationError() }
             let missed = played.record.thresholds.filter { !$0.passed && $0.problem == nil }
