@@ -58,7 +58,7 @@ package struct SearchRun: Sendable {
                 seawallVersion: version, startedAt: Self.now(), options: plan.optionsRecord, goals: plan.goalRecords,
                 answer: SearchAnswer(end: .interrupted)))
         var scenario = plan.scenario
-        scenario.faults = []
+        if !plan.withFaults { scenario.faults = [] }
         do {
             try await TestBed.use(
                 scenario, executables: executables, directory: directory,
@@ -127,7 +127,8 @@ package struct SearchRun: Sendable {
         // Repetitions are to differ in what chance decides, so each has arrivals and data of its own.
         try plan.scenario.level(
             rate: rate, length: length, warmup: warmup, grace: plan.grace,
-            seed: plan.scenario.seed &+ UInt64(truncatingIfNeeded: number) &* 0x9E37_79B9, goals: goals ?? plan.goals)
+            seed: plan.scenario.seed &+ UInt64(truncatingIfNeeded: number) &* 0x9E37_79B9, goals: goals ?? plan.goals,
+            withFaults: plan.withFaults)
     }
 
     private static func measurement(
