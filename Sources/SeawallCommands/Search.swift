@@ -65,6 +65,9 @@ package struct Search: AsyncParsableCommand {
     @Flag(help: "Measure every level with the script's faults active.")
     var faults = false
 
+    @Option(help: "Engine threads, in place of the script's.")
+    var workers: Int?
+
     @Option(help: "Seed of all randomness, in place of the script's.")
     var seed: UInt64?
 
@@ -82,11 +85,12 @@ package struct Search: AsyncParsableCommand {
         guard (Duration.seconds(1)...Duration.seconds(3600)).contains(level.value) else {
             throw ValidationError("--level takes 1s to 1h")
         }
+        try ScriptFile.check(workers: workers)
         if let warmup, warmup.value > .seconds(3600) { throw ValidationError("--warmup takes at most 1h") }
     }
 
     package func run() async throws {
-        let scenario = try ScriptFile.load(scenario, seed: seed)
+        let scenario = try ScriptFile.load(scenario, seed: seed, workers: workers)
         let folder = ResultsFolder(out ?? ResultsFolder.defaultPath(for: "\(scenario.name)-search", at: Date()))
         do {
             let plan = try SearchPlan(scenario, wishes)
