@@ -119,12 +119,19 @@ package struct RunSummary: Sendable {
         run.steps.indices.map { row(run.steps[$0].label, run, step: $0, phase: phase) }
     }
 
-    /// First steps of journeys that were sent, over the measured seconds.
+    /// Journeys that were started in the measured time, over its seconds.
     private static func achievedRate(_ run: RunRecord, _ measured: UInt64) -> Double? {
+        let end = Swift.min(run.plannedNanoseconds, run.actualNanoseconds)
+        let starts = run.measuredSlices.filter { $0.startNanoseconds < end }.map(\.journeyStarts)
+        let count = starts.contains(nil) ? firstSteps(run) : starts.reduce(0) { $0 + ($1 ?? 0) }
+        return measured > 0 && count > 0 ? Double(count) / (Double(measured) / 1e9) : nil
+    }
+
+    /// For older records: first steps of journeys that were sent. A loop plays one several times, a condition leaves one out.
+    private static func firstSteps(_ run: RunRecord) -> UInt64 {
         let first = run.steps.indices.filter { run.steps[$0].index == 0 }
         let started = Set(Outcome.allCases).subtracting([.neverStarted])
-        let count = first.reduce(UInt64(0)) { $0 + run.count(SampleFilter(step: $1, outcomes: started)) }
-        return measured > 0 && count > 0 ? Double(count) / (Double(measured) / 1e9) : nil
+        return first.reduce(UInt64(0)) { $0 + run.count(SampleFilter(step: $1, outcomes: started)) }
     }
 }
 

@@ -84,6 +84,17 @@ struct SummaryTests {
         #expect(timeline.isInteresting)
     }
 
+    @Test("the achieved rate is that of the journeys that started, however often or seldom each played its first step")
+    func achievedRate() {
+        var run = SyntheticRun().record()
+        let older = RunSummary(run).achievedRatePerSecond
+        #expect(older == 140)
+        for index in run.slices.indices { run.slices[index].journeyStarts = index < 3 ? 1_000 : 35 }
+        // What started after the load's end does not count.
+        run.slices.append(Slice(second: 20, journeyStarts: 500))
+        #expect(RunSummary(run).achievedRatePerSecond == 35)
+    }
+
     @Test("variants are compared phase by phase against the first, and one run each is called a single observation")
     func comparison() throws {
         let record = ExperimentRecord.brownout
