@@ -44,7 +44,7 @@ struct SearchPlanTests {
         let scenario = try scenario(faults: twoFaults)
         let plan = try SearchPlan(scenario, wishes(withFaults: true))
         #expect(
-            plan.notes == ["each level was measured with these faults active: db: slow 3.0×, web: error 500 for 10.0 %"]
+            plan.notes == ["each level is measured with these faults active: db: slow 3.0×, web: error 500 for 10.0 %"]
         )
         let level = try scenario.level(
             rate: 10, length: .seconds(10), warmup: .seconds(4), grace: .seconds(2), seed: 1, goals: plan.goals,

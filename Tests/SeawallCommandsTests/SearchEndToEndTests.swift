@@ -164,7 +164,7 @@ struct SearchEndToEndTests {
         let with = try await whenValid(arguments + ["--faults"], script: script)
         #expect(await with.exitCode() == 1, "\(with.errors)")
         let record = try RunFile.readSearch("\(with.folder.path)/out")
-        #expect(record.notes == ["each level was measured with these faults active: line: slow 4.0×"])
+        #expect(record.notes == ["each level is measured with these faults active: line: slow 4.0×"])
         // Not one request was served at the usual speed.
         #expect(record.measurements.allSatisfy { $0.responseTime.min ?? 0 > 390_000_000 })
     }

@@ -67,7 +67,7 @@ package struct SearchPlan: Sendable {
             ? []
             : withFaults
                 ? [
-                    "each level was measured with these faults active: \(scenario.faults.map(\.label).joined(separator: ", "))"
+                    "each level is measured with these faults active: \(scenario.faults.map(\.label).joined(separator: ", "))"
                 ]
                 : ["the faults of the script were left out: levels are played without them"]
     }
