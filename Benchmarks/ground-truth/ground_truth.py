@@ -6,7 +6,10 @@ Each scenario loads virtual stations whose mathematics is known. The theory is c
 service time that the stations counted, so that what is compared is the measurement and not the luck of the draw. Exit
 code 1 when anything lies outside its tolerance.
 
-    Benchmarks/ground-truth/ground_truth.py [--seawall PATH] [--results FOLDER] [--seed N] [SCENARIO...]
+    Benchmarks/ground-truth/ground_truth.py [--seawall PATH] [--results FOLDER] [--seed N] [--shorten N] [SCENARIO...]
+
+--shorten 10 plays a tenth of every load and fault, for a look at whether it works: tolerances grow with the square root of
+it, since fewer samples say less.
 
 Formulas: L. Kleinrock, Queueing Systems 1, 1975 (M/M/1, Erlang C, Pollaczek-Khinchine); A. K. Erlang, 1909 (M/D/1);
 M. Reiser and S. Lavenberg, JACM 27, 1980 (closed systems, arrival theorem); G. Tene, How NOT to Measure Latency (freeze).
@@ -17,6 +20,7 @@ import argparse
 import base64
 import json
 import math
+import re
 import struct
 import subprocess
 import sys
@@ -202,13 +206,14 @@ def quantile(share, survivor):
 
 
 class Table:
-    def __init__(self, title):
-        self.rows, self.failed = [], 0
+    def __init__(self, title, slack=1.0):
+        self.failed, self.slack = 0, slack
         print(f"\n{title}")
         print(f"  {'':24}{'theory':>12}{'measured':>12}{'off by':>10}{'tolerance':>11}")
 
     def row(self, name, theory, measured, tolerance, text):
         off = measured / theory - 1 if theory else measured
+        tolerance *= self.slack
         good = abs(off) <= tolerance
         self.failed += not good
         print(
@@ -216,9 +221,10 @@ class Table:
             + ("" if good else "  OUTSIDE"))
 
     def limit(self, name, measured, tolerance):
+        tolerance *= self.slack
         good = measured <= tolerance
         self.failed += not good
-        print(f"  {name:24}{'':12}{measured:>12.4f}{'':>9} {'≤':>4} {tolerance:<6}" + ("" if good else "  OUTSIDE"))
+        print(f"  {name:24}{'':12}{measured:>12.4f}{'':>9} {'≤':>4} {tolerance:<6.3g}" + ("" if good else "  OUTSIDE"))
 
 
 def milliseconds(nanoseconds):
@@ -300,8 +306,10 @@ def check_freeze(run, table):
     """A stall of L in a window of W: the share (L - v) / W of the requests takes longer than v."""
     stall, window = freeze_row(run)
     measured = run.histogram({"db"})
-    for share, nominal in [(0.75, 5), (0.90, 8), (0.99, 9.8)]:
-        table.row(f"p{share * 100:.0f} (nominal {nominal} s)", stall - (1 - share) * window, measured.quantile(share),
+    for share in (0.75, 0.90, 0.99):
+        # What it would be of a freeze of half the window to the nanosecond.
+        nominal = (share - 0.5) * window / 1e9
+        table.row(f"p{share * 100:.0f} (nominal {nominal:.3g} s)", stall - (1 - share) * window, measured.quantile(share),
                   0.01, milliseconds)
     table.limit("p50 above 20 ms", measured.quantile(0.5) / 1e6, 20)
 
@@ -318,6 +326,13 @@ def check_freeze_one_connection(run, table):
           f"{milliseconds(service.quantile(0.99))}")
 
 
+def shortened(script, divisor):
+    """The script with a part of each load's duration and each fault's times; warm-ups stay."""
+    def divided(match):
+        return f"{match.group(1)}{round(int(match.group(2)) * 1000 / divisor)}ms"
+    return re.sub(r"(\b(?:duration|at|for): )(\d+)s\b", divided, script)
+
+
 CHECKS = {
     "mm1": check_mm1, "md1": check_md1, "mm4": check_mm4, "hyperexponential": check_hyperexponential,
     "open-closed": check_open_closed, "freeze": check_freeze, "freeze-one-connection": check_freeze_one_connection,
@@ -330,7 +345,10 @@ def main():
     parser.add_argument("--seawall", type=Path, default=ROOT / ".build" / "release" / "seawall")
     parser.add_argument("--results", type=Path, help="folder for the results; a temporary one by default")
     parser.add_argument("--seed", type=int, help="in place of the scripts' seed")
+    parser.add_argument("--shorten", type=float, default=1.0, metavar="N", help="play an N-th of every load, 1 to 20")
     options = parser.parse_args()
+    if not 1 <= options.shorten <= 20:
+        parser.error("--shorten takes 1 to 20")
     unknown = [name for name in options.scenarios if name not in CHECKS]
     if unknown:
         parser.error(f"there is no scenario {', '.join(unknown)} (known: {', '.join(CHECKS)})")
@@ -340,7 +358,12 @@ def main():
     with tempfile.TemporaryDirectory() as temporary:
         for name in options.scenarios or CHECKS:
             folder = (options.results or Path(temporary)) / name
-            command = [str(options.seawall), "run", str(SCENARIOS / f"{name}.yaml"), "--out", str(folder)]
+            script = SCENARIOS / f"{name}.yaml"
+            if options.shorten > 1:
+                text = shortened(script.read_text(), options.shorten)
+                script = Path(temporary) / f"{name}.yaml"
+                script.write_text(text)
+            command = [str(options.seawall), "run", str(script), "--out", str(folder)]
             if options.seed is not None:
                 command += ["--seed", str(options.seed)]
             print(f"ground_truth: playing {name}", file=sys.stderr)
@@ -349,9 +372,11 @@ def main():
             if played.returncode not in (0, 4):
                 sys.exit(f"ground_truth: {name} could not be played:\n{played.stderr}")
             run = Run(folder)
-            table = Table(f"{name}: the generator says {run.run['generator']['verdict']}")
+            table = Table(f"{name}: the generator says {run.run['generator']['verdict']}", math.sqrt(options.shorten))
             CHECKS[name](run, table)
             failed += table.failed
+            if table.failed and run.run["generator"]["verdict"] != "VALID":
+                print("  the machine was too busy for this: " + "; ".join(run.run["generator"]["reasons"]))
     print(f"\n{'everything is' if not failed else f'{failed} figures are not'} within tolerance")
     sys.exit(1 if failed else 0)
 

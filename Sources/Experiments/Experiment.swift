@@ -14,6 +14,8 @@ package struct Experiment: Sendable {
         case seeding(PopulationSeeder.Progress)
         /// The load of a variant begins: its number counts from 1.
         case playing(variant: String, number: Int, of: Int, planned: Duration)
+        /// What may go wrong although the load can be played, told before it begins.
+        case warning(String)
         case second(LiveSecond)
         case played(RunRecord)
     }
@@ -96,10 +98,11 @@ package struct Experiment: Sendable {
         for (index, variant) in variants.enumerated() {
             let played = try await bed.play(
                 scenario, variant, number: index, log: variant.name,
-                onPlan: { planned in
-                    onEvent(
-                        .playing(variant: variant.name, number: index + 1, of: variants.count, planned: planned))
-                }, onSecond: { onEvent(.second($0)) })
+                listener: .init(
+                    onPlan: { planned in
+                        onEvent(
+                            .playing(variant: variant.name, number: index + 1, of: variants.count, planned: planned))
+                    }, onWarning: { onEvent(.warning($0)) }, onSecond: { onEvent(.second($0)) }))
             onEvent(.played(played.record))
             record.runs.append(played.record)
             record.interruption = played.record.interruption

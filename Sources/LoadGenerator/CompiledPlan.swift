@@ -65,9 +65,7 @@ final class CompiledPlan: @unchecked Sendable {
         tables = plan.tables.map { CompiledTable($0, arena) }
         feeders = plan.feeders.indices.map { CompiledFeeder(plan, $0) }
         patterns = builder.patterns
-        checks = requestOfStep.enumerated().flatMap { step, request in
-            request.checks.map { CheckInfo(step: step, name: $0.name) }
-        }
+        checks = plan.checkInfos
         loopDepth = depth
         let idle = plan.connections.idleTimeout?.nanoseconds ?? UInt64(Int64.max)
         timeouts = builder.timeouts + plan.targets.map { _ in idle }

@@ -82,6 +82,9 @@ package final class LoadEngine: Sendable {
     /// The steps that the slices of a tick or a result refer to.
     package var steps: [StepInfo] { plan.stepInfos }
 
+    /// The checks that the slices of a tick or a result refer to.
+    package var checks: [CheckInfo] { plan.checkInfos }
+
     /// Ends the load at once: nothing more arrives, what is in flight is aborted, and ``run(onStart:onTick:)`` returns what was measured.
     ///
     /// From any thread, any number of times, also before the start.

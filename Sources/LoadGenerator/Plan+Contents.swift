@@ -12,6 +12,13 @@ extension Plan {
             }
         }
     }
+
+    /// The checks of all requests, as results refer to them.
+    var checkInfos: [CheckInfo] {
+        journeys.flatMap(\.requests).enumerated().flatMap { step, request in
+            request.checks.map { CheckInfo(step: step, name: $0.name) }
+        }
+    }
 }
 
 extension Plan.Journey {

@@ -40,7 +40,7 @@ package enum CSVReport {
 
     private static func number(_ value: UInt64?) -> String { value.map(String.init) ?? "" }
 
-    private static func line(_ fields: [String]) -> String {
+    static func line(_ fields: [String]) -> String {
         fields.map(quoted).joined(separator: ",") + "\r\n"
     }
 

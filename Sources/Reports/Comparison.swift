@@ -19,7 +19,7 @@ package struct Comparison: Sendable {
 
     /// One metric over all variants.
     package struct Metric: Sendable {
-        package enum Kind: Sendable { case responseP50, responseTail, goodput, errorRatio, amplification }
+        package enum Kind: Sendable { case responseP50, responseTail, tailOfAll, goodput, errorRatio, amplification }
 
         package var kind: Kind
         /// In the order of ``Comparison/variants``.
@@ -29,7 +29,7 @@ package struct Comparison: Sendable {
     /// A phase, or the whole run when there was no fault.
     package struct Section: Sendable {
         package var kind: Phase.Kind
-        /// The percentile of `responseTail`: 99, or 90 where no variant has enough samples for a p99.
+        /// The percentile of `responseTail` and `tailOfAll`: 99, or 90 where no variant has enough samples for a p99.
         package var tailPercent = 99
         /// That of `steps`, which have fewer samples each.
         package var stepTailPercent = 99
@@ -71,6 +71,7 @@ package struct Comparison: Sendable {
             metrics: [
                 metric(.responseP50) { $0.row.response.p50.map { Double($0) } },
                 metric(.responseTail) { $0.row.response.tail(tail).map { Double($0) } },
+                metric(.tailOfAll) { $0.row.responseOfAll.tail(tail).map { Double($0) } },
                 metric(.goodput) { $0.goodput },
                 metric(.errorRatio) { $0.row.errorRatio },
                 metric(.amplification) { $0.policies.amplification },

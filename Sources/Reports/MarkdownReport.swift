@@ -16,7 +16,7 @@ package enum MarkdownReport {
         if let comparison = Comparison(record, summaries: summaries) {
             lines += Self.comparison(comparison)
         } else if let summary = summaries.first {
-            lines += steps(summary) + checks(summary) + stations(summary)
+            lines += times(summary) + steps(summary) + addresses(summary) + checks(summary) + stations(summary)
         }
         lines += thresholds(summaries)
         lines.append(
@@ -32,7 +32,7 @@ package enum MarkdownReport {
                 summary.run.variant, summary.run.generator.verdict.rawValue, Format.count(summary.total.requests),
                 Format.rate(summary.goodputPerSecond), Format.percent(summary.total.errorRatio),
                 Format.duration(summary.total.response.p50), Format.duration(summary.total.response.p99),
-                Format.duration(summary.scheduleLag.p99),
+                Format.duration(summary.total.responseOfAll.p99), Format.duration(summary.scheduleLag.p99),
             ]
         }
         let reasons = summaries.flatMap { summary in
@@ -41,8 +41,9 @@ package enum MarkdownReport {
         let aborted = summaries.compactMap { summary in
             summary.run.abortedBy.map { "**\(escape(summary.run.variant)) was aborted:** \(escape($0))" }
         }
-        return table(["variant", "verdict", "requests", "goodput", "errors", "p50", "p99", "lag p99"], rows)
-            + (reasons.isEmpty ? [] : reasons + [""]) + aborted.flatMap { [$0, ""] }
+        return table(
+            ["variant", "verdict", "requests", "goodput", "errors", "p50", "p99", "p99 of all", "lag p99"], rows)
+            + (reasons.isEmpty ? [] : reasons + [""]) + generators(summaries) + aborted.flatMap { [$0, ""] }
     }
 
     private static func comparison(_ comparison: Comparison) -> [String] {
@@ -55,6 +56,7 @@ package enum MarkdownReport {
                 }
                 return [
                     variant, cell(.responseP50, ComparisonText.duration), cell(.responseTail, ComparisonText.duration),
+                    cell(.tailOfAll, ComparisonText.duration),
                     cell(.goodput) { ComparisonText.value($0, Format.rate) },
                     ComparisonText.value(section[.errorRatio][index], Format.percent),
                     ComparisonText.value(section[.amplification][index], Format.number),
@@ -62,7 +64,10 @@ package enum MarkdownReport {
             }
             lines += ["### " + (section.kind == .whole ? "Whole run" : section.kind.rawValue.capitalizedFirst), ""]
             lines += table(
-                ["variant", "p50", "p\(section.tailPercent)", "goodput", "errors", "attempts/call"], rows)
+                [
+                    "variant", "p50", "p\(section.tailPercent)", "p\(section.tailPercent) of all", "goodput", "errors",
+                    "attempts/call",
+                ], rows)
         }
         return lines + [comparison.caveat, ""]
     }
@@ -73,9 +78,10 @@ package enum MarkdownReport {
                 (row.journey.map { $0 + " · " } ?? "") + row.label, Format.count(row.requests),
                 Format.count(row.errors),
                 Format.duration(row.response.p50), Format.duration(row.response.p99), Format.duration(row.response.max),
+                Format.duration(row.responseOfAll.p99),
             ]
         }
-        return table(["step", "count", "errors", "p50", "p99", "max"], rows)
+        return table(["step", "count", "errors", "p50", "p99", "max", "p99 of all"], rows)
     }
 
     private static func thresholds(_ summaries: [RunSummary]) -> [String] {

@@ -7,11 +7,11 @@ package enum ReportWriter {
     /// The files that are written: name and content.
     private static let files: [(name: String, render: @Sendable (ExperimentRecord) -> String)] = [
         ("report.html", HTMLReport.render), ("summary.md", MarkdownReport.render), ("slices.csv", CSVReport.render),
-        ("junit.xml", JUnitReport.render),
+        ("summary.csv", SummaryCSVReport.render), ("junit.xml", JUnitReport.render),
     ]
 
-    /// Writes `report.html`, `summary.md`, `slices.csv`, `junit.xml` and a `histograms-….hlog` per run into `directory`, which is
-    /// made when it does not exist.
+    /// Writes `report.html`, `summary.md`, `slices.csv`, `summary.csv`, `junit.xml` and a `histograms-….hlog` per run into `directory`,
+    /// which is made when it does not exist.
     ///
     /// Each file appears whole or not at all. Stops at the first that can't be written (a full disk, a folder without
     /// permission), with one line that says which, why and what to do.

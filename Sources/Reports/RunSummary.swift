@@ -4,8 +4,8 @@ package import Measurement
 
 /// The numbers that every report shows of one run, computed once from its record.
 ///
-/// Everything but ``accounting`` is about the measured time: warm-up is left out. Latencies are those of successes; failed
-/// requests are counted beside them, never mixed in.
+/// Everything but ``accounting`` is about the measured time: warm-up is left out. Latencies of successes and of all outcomes stand
+/// side by side: the first say what an answer cost, the second what asking cost, with every wait in vain at its age.
 package struct RunSummary: Sendable {
     /// What one kind of request did.
     package struct Row: Sendable {
@@ -18,6 +18,9 @@ package struct RunSummary: Sendable {
         package var errors: UInt64
         /// end − intended of the successes.
         package var response: Latency
+        /// end − intended of every request, whatever became of it: what timed out, was reset or aborted or never started counts
+        /// at its age.
+        package var responseOfAll: Latency
         /// end − sent of the successes, at p99.
         package var serviceP99: UInt64?
 
@@ -55,6 +58,8 @@ package struct RunSummary: Sendable {
     /// Journeys that were really started, a second; nil when nothing came due.
     package var achievedRatePerSecond: Double?
     package var scheduleLag: Latency
+    /// end − sent of the successes of all steps.
+    package var service: Latency
     /// Unsuccessful requests by outcome, most frequent first.
     package var errors: [ErrorRow]
     package var policies: [PolicyTimeline]
@@ -71,6 +76,7 @@ package struct RunSummary: Sendable {
         steps = Self.stepRows(run, phase: nil)
         goodputPerSecond = run.goodputPerSecond()
         scheduleLag = Latency(run.scheduleLag())
+        service = Latency(run.serviceTime(.successes))
         errors = run.countByOutcome().filter { $0.key != .ok && $0.value > 0 }
             .sorted { ($1.value, $0.key.rawValue) < ($0.value, $1.key.rawValue) }
             .map { outcome, count in
@@ -105,6 +111,7 @@ package struct RunSummary: Sendable {
         return Row(
             label: label, journey: step.flatMap { run.steps.indices.contains($0) ? run.steps[$0].journey : nil },
             requests: requests, errors: requests - Swift.min(requests, response.count), response: response,
+            responseOfAll: Latency(run.responseTime(SampleFilter(step: step, phase: phase))),
             serviceP99: Latency.percentile(99, of: run.serviceTime(successes)))
     }
 
@@ -112,12 +119,19 @@ package struct RunSummary: Sendable {
         run.steps.indices.map { row(run.steps[$0].label, run, step: $0, phase: phase) }
     }
 
-    /// First steps of journeys that were sent, over the measured seconds.
+    /// Journeys that were started in the measured time, over its seconds.
     private static func achievedRate(_ run: RunRecord, _ measured: UInt64) -> Double? {
+        let end = Swift.min(run.plannedNanoseconds, run.actualNanoseconds)
+        let starts = run.measuredSlices.filter { $0.startNanoseconds < end }.map(\.journeyStarts)
+        let count = starts.contains(nil) ? firstSteps(run) : starts.reduce(0) { $0 + ($1 ?? 0) }
+        return measured > 0 && count > 0 ? Double(count) / (Double(measured) / 1e9) : nil
+    }
+
+    /// For older records: first steps of journeys that were sent. A loop plays one several times, a condition leaves one out.
+    private static func firstSteps(_ run: RunRecord) -> UInt64 {
         let first = run.steps.indices.filter { run.steps[$0].index == 0 }
         let started = Set(Outcome.allCases).subtracting([.neverStarted])
-        let count = first.reduce(UInt64(0)) { $0 + run.count(SampleFilter(step: $1, outcomes: started)) }
-        return measured > 0 && count > 0 ? Double(count) / (Double(measured) / 1e9) : nil
+        return first.reduce(UInt64(0)) { $0 + run.count(SampleFilter(step: $1, outcomes: started)) }
     }
 }
 

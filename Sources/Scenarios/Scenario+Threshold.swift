@@ -9,6 +9,8 @@ extension Scenario {
             case time(Statistic, of: Times = .answers)
             /// Share of the requests, 0…1.
             case share(Kind)
+            /// Share of the requests that passed the check of this name, 0…1, out of all that were tried.
+            case check(String)
             /// Number of requests.
             case number(Kind)
             /// Requests sent a second: those due in the time in question, without those that were never started.
@@ -27,8 +29,10 @@ extension Scenario {
 
         /// Which durations of which requests.
         package enum Times: String, Sendable, CaseIterable {
-            /// Response times of successes together with the requests that never got an answer (timeouts, no
-            /// connection, aborted, never started) at their age: waiting in vain can't make a percentile better.
+            /// Response times of successes together with the requests that never got a usable answer, at their age: waiting in
+            /// vain can't make a percentile better. Those that gave up waiting (timeouts, no connection, aborted, never
+            /// started) always count; those that were cut off (resets, TLS, garbage) do where that makes the figure worse,
+            /// since one that is refused at once must not make it better.
             case answers
             /// Response times of the requests that ended as expected, and of no others.
             case successes
@@ -46,7 +50,7 @@ extension Scenario {
             case errors
             /// Came due and were never sent.
             case dropped
-            /// Passed the checks of their step, out of those whose status was right.
+            /// Passed all checks of their step, out of those whose status was right.
             case checks
             /// All that came due.
             case requests

@@ -48,7 +48,7 @@ extension Scenario {
         journeys.first { $0.name == name }.flatMap { Self.requests(in: $0.steps) }
     }
 
-    private static func requests(in steps: [Step]) -> Int? {
+    static func requests(in steps: [Step]) -> Int? {
         var total = 0
         for step in steps {
             switch step {

@@ -14,6 +14,8 @@ package struct Scenario: Sendable {
     package var connections = Connections()
     /// Requests that are due beyond this number in flight are not sent: they are recorded as never started.
     package var maxInFlight = 100_000
+    /// Threads of the load generator.
+    package var workers = 1
     package var load: [Load]
     package var journeys: [Journey]
     /// Played once before the load; what it captures is known to all journeys.
@@ -35,6 +37,9 @@ package struct Scenario: Sendable {
 }
 
 extension Scenario {
+    /// How many threads the load generator may have.
+    package static let workerRange = 1...64
+
     package enum System: Sendable, Equatable {
         /// The built-in social network: targets `user`, `post`, `comment`.
         case social

@@ -17,7 +17,11 @@ struct BenchSummary: Encodable {
     var seconds: Double
     var completedPerSecond: Double
     var cpuSeconds: Double
+    /// Of the successes.
     var responseTimeMicroseconds: [String: Double]
+    /// Of every request, those that never got an answer at their age.
+    var responseTimeOfAllMicroseconds: [String: Double]
+    /// Of the successes.
     var serviceTimeMicroseconds: [String: Double]
     var scheduleLagP50Microseconds: Double
     var scheduleLagP99Microseconds: Double
@@ -60,6 +64,8 @@ struct BenchSummary: Encodable {
         cpuSeconds = result.generator.cpuSeconds
         let samples = result.slices.flatMap(\.samples).filter { $0.outcome == .ok }
         responseTimeMicroseconds = Self.quantiles(.merging(samples.map(\.responseTime)))
+        responseTimeOfAllMicroseconds = Self.quantiles(
+            .merging(result.slices.flatMap(\.samples).map(\.responseTime)))
         serviceTimeMicroseconds = Self.quantiles(.merging(samples.map(\.serviceTime)))
         let lag = LatencyHistogram.merging(result.slices.map(\.scheduleLag))
         scheduleLagP50Microseconds = Self.microseconds(lag.percentile(50))
@@ -108,6 +114,12 @@ struct BenchSummary: Encodable {
                 format: "  %.1f completed a second over %.2f s; generator CPU %.2f s", completedPerSecond, seconds,
                 cpuSeconds))
         if !closed { lines.append(row("response time", responseTimeMicroseconds)) }
+        // In a closed loop too: how long its requests waited for an answer that never came.
+        if !closed || completed < scheduled
+            || outcomes.contains(where: { $0.key != Outcome.ok.rawValue && $0.value > 0 })
+        {
+            lines.append(row("  all outcomes", responseTimeOfAllMicroseconds))
+        }
         lines.append(row("service time", serviceTimeMicroseconds))
         lines.append(
             String(

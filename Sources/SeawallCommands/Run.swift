@@ -32,10 +32,15 @@ package struct Run: AsyncParsableCommand {
     @Option(help: "Seed of all randomness, in place of the script's.")
     var seed: UInt64?
 
+    @Option(help: "Engine threads, in place of the script's.")
+    var workers: Int?
+
     package init() {}
 
+    package func validate() throws { try ScriptFile.check(workers: workers) }
+
     package func run() async throws {
-        let scenario = try ScriptFile.load(scenario, seed: seed)
+        let scenario = try ScriptFile.load(scenario, seed: seed, workers: workers)
         let folder = ResultsFolder(out ?? ResultsFolder.defaultPath(for: scenario.name, at: Date()))
         do {
             let experiment = try Experiment(

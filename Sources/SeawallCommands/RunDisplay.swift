@@ -18,6 +18,8 @@ final class RunDisplay: Sendable {
         /// Whether the terminal's last line is one that the next may replace.
         var lineIsOpen = false
         var shownProgress = -1
+        /// Variants have the same load, so that one says what the next would say again.
+        var warnings: Set<String> = []
     }
 
     private let state = Mutex(State())
@@ -50,6 +52,10 @@ final class RunDisplay: Sendable {
                 state.sawFault = false
                 let which = count == 1 ? "" : "variant \(variant) (\(number) of \(count)): "
                 write("\(which)playing \(DurationText.format(planned)) of load\n")
+            case .warning(let warning):
+                guard state.warnings.insert(warning).inserted else { return }
+                closeLine(&state)
+                write("warning: \(warning)\n")
             case .second(let second): show(second, &state)
             case .played: closeLine(&state)
             }

@@ -14,10 +14,13 @@ package struct Search: AsyncParsableCommand {
         commandName: "search",
         abstract: "Find the highest rate at which a system meets its goals.",
         discussion: """
-            Plays the loads of a script, in their proportions and without its faults, at one rate after another: doubled until the \
-            goals are missed, then halfway between the highest rate that met them and the lowest that missed them. Every level \
-            is repeated, each time with other arrivals, and passes when most of its repetitions do. The answer is an interval, \
-            with what the repetitions say of its two ends. Rates are journeys a second over all loads.
+            Plays the loads of a script, in their proportions, at one rate after another: doubled until the goals are missed, \
+            then halfway between the highest rate that met them and the lowest that missed them. Every level is repeated, each \
+            time with other arrivals, and passes when most of its repetitions do. The answer is an interval, with what the \
+            repetitions say of its two ends. Rates are journeys a second over all loads.
+
+            The faults of the script are left out; with --faults all of them are active in every level, from the middle of its \
+            warm-up to its end, which gives the capacity of a variant of the policies while something is broken.
 
             A measurement in which the generator could not keep up is never taken for a miss: it is repeated once, and then ends \
             the search with what was shown until then. Between levels the system gets time to come back. Ctrl-C ends \
@@ -59,6 +62,12 @@ package struct Search: AsyncParsableCommand {
     @Option(help: "The variant of the policies; needed when the script has several.")
     var variant: String?
 
+    @Flag(help: "Measure every level with the script's faults active.")
+    var faults = false
+
+    @Option(help: "Engine threads, in place of the script's.")
+    var workers: Int?
+
     @Option(help: "Seed of all randomness, in place of the script's.")
     var seed: UInt64?
 
@@ -76,11 +85,12 @@ package struct Search: AsyncParsableCommand {
         guard (Duration.seconds(1)...Duration.seconds(3600)).contains(level.value) else {
             throw ValidationError("--level takes 1s to 1h")
         }
+        try ScriptFile.check(workers: workers)
         if let warmup, warmup.value > .seconds(3600) { throw ValidationError("--warmup takes at most 1h") }
     }
 
     package func run() async throws {
-        let scenario = try ScriptFile.load(scenario, seed: seed)
+        let scenario = try ScriptFile.load(scenario, seed: seed, workers: workers)
         let folder = ResultsFolder(out ?? ResultsFolder.defaultPath(for: "\(scenario.name)-search", at: Date()))
         do {
             let plan = try SearchPlan(scenario, wishes)
@@ -120,6 +130,7 @@ package struct Search: AsyncParsableCommand {
         wishes.repeats = repeats
         wishes.level = level.value
         wishes.warmup = warmup?.value
+        wishes.withFaults = faults
         return wishes
     }
 

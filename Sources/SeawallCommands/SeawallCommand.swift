@@ -17,7 +17,8 @@ package struct SeawallCommand: AsyncParsableCommand {
             """,
         version: version,
         subcommands: [
-            Run.self, Search.self, Validate.self, Report.self, Up.self, Policies.self, Bench.self, FaultProxy.self,
+            Run.self, Search.self, Validate.self, Explain.self, Report.self, Up.self, Policies.self, Bench.self,
+            FaultProxy.self,
         ])
 
     package init() {}

@@ -129,6 +129,12 @@ struct PlanCompilerTests {
         #expect(plan.sources[0].duration == .seconds(25))
     }
 
+    @Test("has as many workers as the script says")
+    func workers() throws {
+        #expect(try compile(script).workers == 1)
+        #expect(try compile("workers: 4\n" + script).workers == 4)
+    }
+
     @Test("reads every file in scenarios/", arguments: ["quickstart", "timeline-mix", "comment-brownout"])
     func shippedScenarios(name: String) throws {
         let root = #filePath.split(separator: "/").dropLast(3).joined(separator: "/")

@@ -90,6 +90,68 @@ struct ThresholdEvaluatorTests {
         #expect(result.measured == measured)
     }
 
+    @Test("on a percentile counts what was cut off after a wait, and is not flattered by what was refused at once")
+    func cutOff() {
+        func p99(_ outcome: Outcome, _ milliseconds: UInt64) -> String {
+            let run = madeRun(seconds: 10) { _ in
+                [.init(milliseconds: 10, count: 90), .init(outcome: outcome, milliseconds: milliseconds, count: 10)]
+            }
+            return evaluate(.time(.percentile(99)), .less, 400e6, in: run).measured
+        }
+        for outcome in [Outcome.connection, .tls, .malformed] {
+            #expect(p99(outcome, 9000) == "9.00 s", "\(outcome)")
+            #expect(p99(outcome, 0) == "10.0 ms", "\(outcome)")
+        }
+        let mixed = madeRun(seconds: 10) { _ in
+            [
+                .init(milliseconds: 10, count: 98), .init(milliseconds: 800, count: 2),
+                .init(outcome: .connection, milliseconds: 1, count: 900),
+            ]
+        }
+        #expect(evaluate(.time(.percentile(99)), .less, 400e6, in: mixed).measured == "800 ms")
+    }
+
+    @Test("on a percentile can be missed by what was cut off alone, and not met by it")
+    func onlyCutOff() {
+        func result(_ milliseconds: UInt64) -> ThresholdResult {
+            let run = madeRun(seconds: 10) { number in
+                number < 5
+                    ? [.init(milliseconds: 10, count: 100)]
+                    : [.init(outcome: .connection, milliseconds: milliseconds, count: 100)]
+            }
+            return evaluate(
+                .time(.percentile(99)), .less, 400e6, part: .time(from: .seconds(5), to: .seconds(10)), in: run)
+        }
+        #expect(result(9000).measured == "9.00 s")
+        #expect(result(1).problem == "no requests")
+    }
+
+    @Test("on one check is held against those that passed and failed it, in its steps, time and windows")
+    func namedCheck() {
+        var run = madeRun(seconds: 10) { _ in [.init(milliseconds: 1, count: 100)] }
+        run.checks = [
+            CheckInfo(step: 0, name: "is-json"), CheckInfo(step: 1, name: "is-json"), CheckInfo(step: 1, name: "soon"),
+        ]
+        for second in run.slices.indices {
+            run.slices[second].checks = [
+                CheckTally(check: 0, passed: 100, failed: 0),
+                CheckTally(check: 1, passed: second < 8 ? 100 : 60, failed: 0),
+                CheckTally(check: 2, passed: 0, failed: 100),
+            ]
+            if second >= 8 { run.slices[second].checks[1].failed = 40 }
+        }
+        func measured(_ step: String? = nil, _ part: Scenario.Threshold.Part? = nil, over window: Int? = nil) -> String
+        {
+            evaluate(.check("is-json"), .greater, 0.99, part: part, step: step, over: window, in: run).measured
+        }
+        #expect(measured() == "96.00 %")
+        #expect(measured("GET /") == "100 %" && measured("GET /more") == "92.00 %")
+        #expect(measured("GET /more", .time(from: .seconds(8), to: .seconds(10))) == "60.00 %")
+        #expect(measured("GET /more", over: 2) == "60.00 % in 8–10 s")
+        #expect(evaluate(.check("soon"), .greater, 0.01, in: run).measured == "0.00 %")
+        #expect(evaluate(.check("soon"), .greater, 0, step: "GET /", in: run).problem == "no requests")
+    }
+
     @Test("looks at the times that it names")
     func times() {
         let run = madeRun(seconds: 4) { _ in

@@ -25,7 +25,8 @@ struct ThresholdWatchTests {
             ThresholdWatch(
                 [threshold],
                 LiveRun(
-                    variant: "default", steps: run.steps, plannedNanoseconds: run.plannedNanoseconds,
+                    variant: "default", steps: run.steps, checks: run.checks,
+                    plannedNanoseconds: run.plannedNanoseconds,
                     warmupNanoseconds: run.warmupNanoseconds)))
         for slice in run.slices {
             watch.take(second: slice.second, changed: [slice], inFlight: inFlight, faults: faults)
@@ -70,6 +71,19 @@ struct ThresholdWatchTests {
         #expect(try missed(threshold(.share(.success), .equal, 1), in: run, inFlight: 50) == 0)
         #expect(try missed(threshold(.number(.errors), .equal, 12, over: 1), in: run, inFlight: 1) == nil)
         #expect(try missed(threshold(.number(.errors), .equal, 12, over: 1), in: run) == 0)
+    }
+
+    @Test("of one check is missed as soon as requests under way can't save it")
+    func namedCheck() throws {
+        var run = madeRun(seconds: 10) { _ in [.init(milliseconds: 10, count: 100)] }
+        run.checks = [CheckInfo(step: 0, name: "ok")]
+        for second in run.slices.indices {
+            run.slices[second].checks = [
+                CheckTally(check: 0, passed: second < 4 ? 100 : 80, failed: second < 4 ? 0 : 20)
+            ]
+        }
+        #expect(try missed(threshold(.check("ok"), .greater, 0.9, over: 1), in: run) == 4)
+        #expect(try missed(threshold(.check("ok"), .greater, 0.9, over: 1), in: run, inFlight: 200) == nil)
     }
 
     @Test("during a phase waits for the phase")

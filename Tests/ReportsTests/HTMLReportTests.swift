@@ -82,6 +82,15 @@ struct HTMLReportTests {
         }
     }
 
+    @Test("the response time of all outcomes has a tile, a column, a row and a curve of its own")
+    func allOutcomes() {
+        let html = HTMLReport.render(.outage)
+        for text in ["response p99 of all", ">p99 of all</th>", ">all outcomes</td>", "response time, all outcomes"] {
+            #expect(html.contains(text), "\(text)")
+        }
+        #expect(html.contains("5.00 s"))
+    }
+
     @Test("the same record gives the same bytes")
     func deterministic() {
         #expect(HTMLReport.render(.zeroSuccesses) == Self.pages["zero successes"])

@@ -25,7 +25,9 @@ struct OtherReportTests {
         let text = MarkdownReport.render(.brownout)
         #expect(text.contains("### Fault"))
         #expect(
-            text.contains("| everything | 2.96 ms (×0.00385) | 253 ms (×0.297) | 199/s (×1.05) | 0.750 % | 0.525 |"))
+            text.contains(
+                "| everything | 2.96 ms (×0.00385) | 253 ms (×0.297) | 254 ms (×0.298) | 199/s (×1.05) | 0.750 % | 0.525 |"
+            ))
         #expect(text.contains("| ❌ | none | read-timeline p(99) \\< 400ms during fault | 852 ms |"))
         let hostile = MarkdownReport.render(.hostile).replacing("<sub>", with: "").replacing("</sub>", with: "")
         #expect(zip(" " + hostile, hostile).allSatisfy { $0 == "\\" || $1 != "<" })
@@ -42,6 +44,22 @@ struct OtherReportTests {
             $0 + (Int($1.split(separator: ",", omittingEmptySubsequences: false)[count]) ?? 0)
         }
         #expect(sum == record.runs.reduce(0) { $0 + Int($1.accounting.scheduled) })
+    }
+
+    @Test("the summary as CSV has successes and all outcomes of each step and phase, and the lag of the whole")
+    func summaryCSV() throws {
+        let record = ExperimentRecord.outage
+        let lines = SummaryCSVReport.render(record).split(separator: "\r\n").map {
+            $0.split(separator: ",", omittingEmptySubsequences: false).map(String.init)
+        }
+        #expect(lines.allSatisfy { $0.count == SummaryCSVReport.header.count })
+        // Header; for the whole and three phases: three steps and their sum with three times each, and the lag.
+        #expect(lines.count == 1 + 4 * (4 * 3 + 1))
+        let all = try #require(lines.first { $0[2] == "fault" && $0[3].isEmpty && $0[6] == "response-all" })
+        let good = try #require(lines.first { $0[2] == "fault" && $0[3].isEmpty && $0[6] == "response-ok" })
+        #expect(try #require(Int(all[7])) == 2_000)
+        #expect(try #require(Int(good[7])) < 2_000)
+        #expect(try #require(Int(all[10])) > 5 * #require(Int(good[10])))
     }
 
     @Test(
@@ -120,14 +138,19 @@ struct ReportWriterTests {
             let paths = try ReportWriter.write(.quickstart, toDirectory: folder + "/a/b")
             #expect(
                 paths
-                    == ["report.html", "summary.md", "slices.csv", "junit.xml", "histograms-1-default.hlog"].map {
+                    == [
+                        "report.html", "summary.md", "slices.csv", "summary.csv", "junit.xml",
+                        "histograms-1-default.hlog",
+                    ].map {
                         folder + "/a/b/" + $0
                     })
             let html = try #require(FileManager.default.contents(atPath: paths[0]))
             #expect(String(decoding: html, as: UTF8.self) == HTMLReport.render(.quickstart))
             let files = try FileManager.default.contentsOfDirectory(atPath: folder + "/a/b")
             #expect(
-                files.sorted() == ["histograms-1-default.hlog", "junit.xml", "report.html", "slices.csv", "summary.md"])
+                files.sorted() == [
+                    "histograms-1-default.hlog", "junit.xml", "report.html", "slices.csv", "summary.csv", "summary.md",
+                ])
         }
     }
 

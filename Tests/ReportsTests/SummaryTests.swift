@@ -84,6 +84,17 @@ struct SummaryTests {
         #expect(timeline.isInteresting)
     }
 
+    @Test("the achieved rate is that of the journeys that started, however often or seldom each played its first step")
+    func achievedRate() {
+        var run = SyntheticRun().record()
+        let older = RunSummary(run).achievedRatePerSecond
+        #expect(older == 140)
+        for index in run.slices.indices { run.slices[index].journeyStarts = index < 3 ? 1_000 : 35 }
+        // What started after the load's end does not count.
+        run.slices.append(Slice(second: 20, journeyStarts: 500))
+        #expect(RunSummary(run).achievedRatePerSecond == 35)
+    }
+
     @Test("variants are compared phase by phase against the first, and one run each is called a single observation")
     func comparison() throws {
         let record = ExperimentRecord.brownout
@@ -134,7 +145,7 @@ struct SummaryTests {
         #expect(comparison.sections.map(\.tailPercent) == [90])
         #expect(comparison.sections[0][.responseTail].allSatisfy { $0.value != nil })
         #expect(TerminalReport.render(record).contains("whole run"))
-        #expect(MarkdownReport.render(record).contains("| variant | p50 | p90 | goodput |"))
+        #expect(MarkdownReport.render(record).contains("| variant | p50 | p90 | p90 of all | goodput |"))
     }
 
     @Test("a single variant is compared with nothing")

@@ -41,7 +41,7 @@ struct SyntheticRun {
     /// How the variant lives through the fault.
     var coping = Coping.naive
 
-    enum Coping { case naive, retries, breaker }
+    enum Coping { case naive, retries, breaker, outage }
 
     static let second: UInt64 = 1_000_000_000
 
@@ -105,6 +105,11 @@ struct SyntheticRun {
                 case .retries:
                     service += 250_000_000 * (1 + numbers.next() % 3)
                     if numbers.chance(0.3) { outcome = .errorStatus }
+                case .outage:
+                    if numbers.chance(0.1) {
+                        outcome = .timeout
+                        service = 5 * Self.second
+                    }
                 case .breaker: if numbers.chance(0.04) { service += 250_000_000 }
                 }
             }
@@ -194,7 +199,7 @@ private struct SyntheticPolicies {
         var growth: [String: UInt64] = ["calls": calls, "attempts": calls, "successes": calls]
         if faulty {
             switch coping {
-            case .naive: break
+            case .naive, .outage: break
             case .retries: growth = ["calls": calls, "attempts": calls * 2, "retries": calls, "timeouts": calls * 2]
             case .breaker:
                 growth = [
@@ -244,6 +249,11 @@ extension ExperimentRecord {
         [("none", SyntheticRun.Coping.naive), ("retries", .retries), ("everything", .breaker)].map { name, coping in
             SyntheticRun(variant: name, seconds: 40, warmup: 5, fault: 15..<25, coping: coping).record()
         })
+
+    /// One request in ten of a step waits five seconds for an answer that never comes.
+    static let outage = ExperimentRecord.synthetic([
+        SyntheticRun(variant: "default", seconds: 40, warmup: 5, fault: 15..<25, coping: .outage).record()
+    ])
 
     /// Stopped before anything was measured.
     static let empty: ExperimentRecord = {

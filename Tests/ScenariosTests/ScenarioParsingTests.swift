@@ -146,6 +146,7 @@ struct ScenarioParsingTests {
             """
             system: {targets: {web: "http://127.0.0.1:1"}}
             max-in-flight: 500
+            workers: 3
             load:
               ramp:
                 executor: ramping-vus
@@ -169,6 +170,7 @@ struct ScenarioParsingTests {
         #expect(load[1].duration == .seconds(180) && load[2].duration == .seconds(600))
         #expect(load[0].expectedArrivals == nil && load[1].expectedArrivals == 1000)
         #expect(scenario.maxInFlight == 500)
+        #expect(scenario.workers == 3)
     }
 
     @Test(
@@ -358,5 +360,23 @@ struct ScenarioParsingTests {
         target.tls.alpn = []
         target.tls.serverName = "inside.example"
         #expect(scenario.system == .targets([target]))
+    }
+
+    @Test("a path may begin with a hole, and a target's name may be another than its URL's")
+    func location() throws {
+        let scenario = try Scenario.parse(
+            """
+            system: {targets: {web: "http://127.0.0.1:1"}}
+            load: {all: {executor: constant-arrival-rate, rate: 1/s, duration: 5s}}
+            journeys:
+              follow:
+                - {post: /orders, capture: {location: {header: location}}}
+                - {get: "${location}", headers: {Host: shop.example}}
+                - {get: "${location}/items?limit=1"}
+            """)
+        let requests = scenario.journeys[0].steps.flatMap(\.requests)
+        #expect(requests.map(\.path) == ["/orders", "${location}", "${location}/items?limit=1"])
+        #expect(requests.map(\.label) == ["POST /orders", "GET {location}", "GET {location}/items"])
+        #expect(requests[1].headers.map(\.name) == ["Host"])
     }
 }

@@ -18,7 +18,7 @@ struct ThresholdTests {
             journeys:
               read:
                 - {get: "/v1/posts/${random.posts.id}", service: post, as: someone}
-                - {get: /v1/timelines/home, service: post, as: someone, label: home page, check: {ok: {status: 200}}}
+                - {get: /v1/timelines/home, service: post, as: someone, label: home page, check: {ok: {status: 200}, is-json: {json: $.a}}}
               write:
                 - {post: /v1/posts, service: post, as: someone, json: {text: "${text(10)}"}}
             faults:
@@ -40,6 +40,8 @@ struct ThresholdTests {
         ("errors < 1%", .share(.errors), 0.01), ("errors rate < 0.01", .share(.errors), 0.01),
         ("error-rate < 1%", .share(.errors), 0.01), ("errors count == 0", .number(.errors), 0),
         ("success-rate > 99%", .share(.success), 0.99), ("checks > 99.5%", .share(.checks), 0.995),
+        ("checks{ok} > 99%", .check("ok"), 0.99), ("checks{ok} rate>0.99", .check("ok"), 0.99),
+        ("checks{is-json}==100%", .check("is-json"), 1),
         ("dropped < 0.1%", .share(.dropped), 0.001), ("never-started count < 5", .number(.dropped), 5),
         ("requests count >= 1000", .number(.requests), 1000), ("rate > 290/s", .rate, 290),
         ("goodput > 18000/m", .goodput, 300), ("recovers within 5s", .recovery, 5e9),
@@ -94,6 +96,23 @@ struct ThresholdTests {
     @Test("may end the run, or the experiment, when it is missed", arguments: aborts)
     func abort(yaml: String, abort: Scenario.Threshold.Abort?) throws {
         #expect(try threshold(yaml).abort == abort)
+    }
+
+    @Test("of a check that the scenario does not have is refused, also when it is not in the script")
+    func unknownCheck() throws {
+        let scenario = try Scenario.parse(
+            """
+            system: {targets: {web: "http://127.0.0.1:1"}}
+            load: {all: {executor: constant-arrival-rate, rate: 1/s, duration: 5s}}
+            journeys: {home: [{get: /, check: {created: {status: 201}}}], more: [{get: /more}]}
+            """)
+        #expect(try scenario.threshold("home checks{created} > 99%").metric == .check("created"))
+        #expect {
+            try scenario.threshold("more checks{created} > 99%")
+        } throws: { error in
+            (error as? ThresholdText.Malformed)?.message.hasPrefix("there is no check 'created' in the journey 'more'")
+                == true
+        }
     }
 
     @Test("can be read for a scenario from a text of its own, which says where it is wrong")

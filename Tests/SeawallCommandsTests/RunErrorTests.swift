@@ -65,6 +65,27 @@ struct RunErrorTests {
         #expect(!FileManager.default.fileExists(atPath: "\(seawall.folder.path)/results/"), "no empty folder is left")
     }
 
+    @Test("a load that needs more file descriptors than there may be, with the number, before it begins")
+    func fileDescriptors() async throws {
+        for command in ["run", "search"] {
+            let seawall = try SeawallProcess(
+                [command, "scenario.yaml"],
+                script: """
+                    name: many
+                    system: {stations: {web: 1ms}}
+                    load: {all: {executor: constant-arrival-rate, rate: 10/s, duration: 1s}}
+                    journeys: {look: [{get: /}]}
+                    thresholds: [success > 1%]
+                    """, prefix: ["sh", "-c", "ulimit -n 300; exec \"$@\"", "sh"])
+            #expect(await seawall.exitCode() == 3)
+            #expect(
+                seawall.errors.contains(
+                    "the load may need 640 file descriptors (512 connections), and this process may have 300"),
+                "\(seawall.errors)")
+            #expect(!seawall.errors.contains("1/1 s"))
+        }
+    }
+
     @Test("a name that does not resolve, with 3")
     func noName() async throws {
         let seawall = try SeawallProcess(["run", "scenario.yaml"], script: targets("http://nowhere.invalid:80"))

@@ -146,6 +146,29 @@ struct SearchEndToEndTests {
         }
     }
 
+    @Test("with --faults measures every level while the script's faults are active")
+    func underFaults() async throws {
+        let arguments = [
+            "search", "scenario.yaml", "--slo", "p50 < 250ms", "--from", "20", "--to", "20", "--level", "2s",
+            "--warmup",
+            "1s", "--repeat", "1", "--out", "out",
+        ]
+        let script = """
+            system: {stations: {line: {slots: inf, service: 100ms}}}
+            load: {all: {executor: constant-arrival-rate, rate: 20/s, duration: 10s}}
+            journeys: {look: [{get: /}]}
+            faults: [{at: 5s, for: 1s, on: line, slow: 4}]
+            """
+        let without = try await whenValid(arguments, script: script)
+        #expect(await without.exitCode() == 0, "\(without.errors)")
+        let with = try await whenValid(arguments + ["--faults"], script: script)
+        #expect(await with.exitCode() == 1, "\(with.errors)")
+        let record = try RunFile.readSearch("\(with.folder.path)/out")
+        #expect(record.notes == ["each level is measured with these faults active: line: slow 4.0×"])
+        // Not one request was served at the usual speed.
+        #expect(record.measurements.allSatisfy { $0.responseTime.min ?? 0 > 390_000_000 })
+    }
+
     private static let mistakes: [([String], String, String)] = [
         (
             ["--slo", "p99 < 100"], "",

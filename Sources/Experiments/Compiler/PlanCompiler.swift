@@ -70,6 +70,7 @@ package struct PlanCompiler: Sendable {
         plan.tearDown = tearDown?.journey
         plan.cookies = scenario.cookies
         plan.maxInFlight = scenario.maxInFlight
+        plan.workers = scenario.workers
         plan.connections = scenario.connections.plan
         if !scenario.connections.tlsResumption {
             for target in plan.targets.indices { plan.targets[target].tls?.resumption = false }

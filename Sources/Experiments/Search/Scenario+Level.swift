@@ -14,13 +14,25 @@ extension Scenario {
     }
 
     /// One level of a search: the loads of the script in their proportions, at `rate` arrivals a second in all, from the start
-    /// and for the same time, without faults, held against the goals.
+    /// and for the same time, held against the goals. The script's faults are left out, or all active from the middle of the
+    /// warm-up until the last requests have ended.
     func level(
-        rate: Double, length: Duration, warmup: Duration, grace: Duration, seed: UInt64, goals: [Threshold]
+        rate: Double, length: Duration, warmup: Duration, grace: Duration, seed: UInt64, goals: [Threshold],
+        withFaults: Bool = false
     ) throws(ExperimentError) -> Scenario {
         let total = try totalRate()
         var level = self
-        level.faults = []
+        // What the system does about a fault, a breaker that opens for instance, has begun when measuring begins.
+        level.faults =
+            !withFaults
+            ? []
+            : faults.map { fault in
+                var fault = fault
+                fault.start = warmup / 2
+                // Past the last arrival: what is under way then is measured too. Each play has a system of its own.
+                fault.duration = warmup - fault.start + length + grace
+                return fault
+            }
         level.thresholds = goals
         level.seed = seed
         level.load = []

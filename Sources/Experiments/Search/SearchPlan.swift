@@ -13,6 +13,8 @@ package struct SearchPlan: Sendable {
     /// Measured length of one repetition, in whole seconds like the warm-up.
     package let level: Duration
     package let warmup: Duration
+    /// Whether the script's faults are active in every level.
+    package let withFaults: Bool
     /// What a reader must know of how it is searched.
     package let notes: [String]
 
@@ -30,6 +32,8 @@ package struct SearchPlan: Sendable {
         package var level: Duration = .seconds(10)
         /// Nil for the longest of the script's, at least 2 s.
         package var warmup: Duration?
+        /// Whether the script's faults are active in every level: its capacity while something is broken.
+        package var withFaults = false
 
         package init() {}
     }
@@ -38,7 +42,9 @@ package struct SearchPlan: Sendable {
     package init(_ scenario: Scenario, _ wishes: Wishes) throws(ExperimentError) {
         self.scenario = scenario
         variant = try Self.variant(wishes.variant, scenario)
-        goals = try Self.goals(wishes.goals, scenario, variant)
+        withFaults = wishes.withFaults
+        if withFaults { try Self.checkFaults(scenario) }
+        goals = try Self.goals(wishes.goals, scenario, variant, withFaults: withFaults)
         let total = try scenario.totalRate()
         let from = wishes.from ?? min(total / 4, wishes.to ?? .infinity)
         let to = wishes.to ?? max(from, total * 16)
@@ -57,7 +63,29 @@ package struct SearchPlan: Sendable {
                 advice: "make the levels longer with --level")
         }
         notes =
-            scenario.faults.isEmpty ? [] : ["the faults of the script were left out: levels are played without them"]
+            scenario.faults.isEmpty
+            ? []
+            : withFaults
+                ? [
+                    "each level is measured with these faults active: \(scenario.faults.map(\.label).joined(separator: ", "))"
+                ]
+                : ["the faults of the script were left out: levels are played without them"]
+    }
+
+    /// All faults are active at once, so that no two may act on one place.
+    private static func checkFaults(_ scenario: Scenario) throws(ExperimentError) {
+        guard !scenario.faults.isEmpty else {
+            throw ExperimentError(
+                .script, "the scenario \(scenario.name) has no faults to search under", advice: "leave --faults out")
+        }
+        for (index, fault) in scenario.faults.enumerated() {
+            let other = scenario.faults[..<index].first { $0.location == fault.location && $0.route == fault.route }
+            guard let other else { continue }
+            throw ExperimentError(
+                .script,
+                "the script plays '\(other.label)' and '\(fault.label)' one after the other, and a level has all faults at once",
+                advice: "search with a script that has one of them")
+        }
     }
 
     private static func variant(_ name: String?, _ scenario: Scenario) throws(ExperimentError) -> Scenario.Variant {
@@ -81,7 +109,7 @@ package struct SearchPlan: Sendable {
     // MARK: - Goals
 
     private static func goals(
-        _ texts: [String], _ scenario: Scenario, _ variant: Scenario.Variant
+        _ texts: [String], _ scenario: Scenario, _ variant: Scenario.Variant, withFaults: Bool
     ) throws(ExperimentError) -> [Scenario.Threshold] {
         guard texts.isEmpty else {
             var goals: [Scenario.Threshold] = []
@@ -89,7 +117,9 @@ package struct SearchPlan: Sendable {
             return goals
         }
         let goals = scenario.thresholds.filter { threshold in
-            threshold.part == nil && threshold.metric != .recovery && !threshold.isCount
+            // A level with faults is all fault, so what must hold during the fault must hold in it.
+            (threshold.part == nil || withFaults && threshold.part == .phase("fault")) && threshold.metric != .recovery
+                && !threshold.isCount
                 && (threshold.variant == nil || threshold.variant == variant.name)
         }
         guard !goals.isEmpty else {
@@ -100,6 +130,7 @@ package struct SearchPlan: Sendable {
         return goals.map { goal in
             var goal = goal
             goal.abort = nil
+            goal.part = nil
             return goal
         }
     }
@@ -115,10 +146,6 @@ package struct SearchPlan: Sendable {
             throw ExperimentError(
                 .script, "--slo '\(text)': a level has no phases and one variant",
                 advice: "leave 'during', 'with' and 'recovers' out")
-        }
-        let isScoped = goal.journey != nil || goal.step != nil
-        if goal.metric == .goodput, isScoped {
-            throw ExperimentError(.script, "--slo '\(text)': goodput is known for all requests together only")
         }
         return goal
     }

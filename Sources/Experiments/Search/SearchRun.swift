@@ -58,7 +58,7 @@ package struct SearchRun: Sendable {
                 seawallVersion: version, startedAt: Self.now(), options: plan.optionsRecord, goals: plan.goalRecords,
                 answer: SearchAnswer(end: .interrupted)))
         var scenario = plan.scenario
-        scenario.faults = []
+        if !plan.withFaults { scenario.faults = [] }
         do {
             try await TestBed.use(
                 scenario, executables: executables, directory: directory,
@@ -95,9 +95,9 @@ package struct SearchRun: Sendable {
         let played = try await bed.play(
             try level(rate, length: plan.level, warmup: plan.warmup, number), plan.variant, number: number,
             log: "level-\(number)",
-            onPlan: {
-                onEvent(.measuring(rate: rate, repetition: repetition, number: number, planned: $0))
-            }, onSecond: { onEvent(.experiment(.second($0))) })
+            listener: .init(
+                onPlan: { onEvent(.measuring(rate: rate, repetition: repetition, number: number, planned: $0)) },
+                onWarning: { onEvent(.experiment(.warning($0))) }, onSecond: { onEvent(.experiment(.second($0))) }))
         if let failure = played.failure { throw failure }
         // A part of a measurement proves nothing.
         if played.record.interruption != nil { throw CancellationError() }
@@ -127,7 +127,8 @@ package struct SearchRun: Sendable {
         // Repetitions are to differ in what chance decides, so each has arrivals and data of its own.
         try plan.scenario.level(
             rate: rate, length: length, warmup: warmup, grace: plan.grace,
-            seed: plan.scenario.seed &+ UInt64(truncatingIfNeeded: number) &* 0x9E37_79B9, goals: goals ?? plan.goals)
+            seed: plan.scenario.seed &+ UInt64(truncatingIfNeeded: number) &* 0x9E37_79B9, goals: goals ?? plan.goals,
+            withFaults: plan.withFaults)
     }
 
     private static func measurement(
@@ -168,7 +169,7 @@ package struct SearchRun: Sendable {
         while true {
             let played = try await bed.play(
                 try level(rate, length: length, warmup: .zero, -number, goals: goals), plan.variant, number: -number,
-                log: "settling", onPlan: { _ in }, onSecond: { _ in })
+                log: "settling", listener: .init())
             if let failure = played.failure { throw failure }
             if played.record.interruption != nil { throw CancellationError() }
             let missed = played.record.thresholds.filter { !$0.passed && $0.problem == nil }
@@ -226,7 +227,7 @@ extension Scenario.Threshold {
     /// Whether it speaks of times or of shares of requests, and not of how many there are.
     fileprivate var isAboutAnswers: Bool {
         switch metric {
-        case .time, .share: true
+        case .time, .share, .check: true
         case .number, .rate, .goodput, .recovery: false
         }
     }

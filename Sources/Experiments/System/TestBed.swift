@@ -35,7 +35,8 @@ struct TestBed: Sendable {
             return try await body(TestBed(system: .social(lab, try await lab.seed(onEvent: onEvent))))
         case .targets(let targets):
             guard scenario.faults.isEmpty else {
-                throw ExperimentError(.script, "faults need `system: social`: Seawall can't reach into other systems")
+                throw ExperimentError(
+                    .script, "faults need `system: social` or stations: Seawall can't reach into other systems")
             }
             onEvent(.began("reaching \(targets.map(\.name).joined(separator: ", "))"))
             for target in targets { try await TargetProbe.check(target) }
@@ -52,23 +53,30 @@ struct TestBed: Sendable {
     /// Whether every play begins with a system that knows nothing of the one before.
     var isFreshForEachPlay: Bool { if case .targets = system { false } else { true } }
 
+    /// Who is told what while a scenario is played.
+    struct Listener: Sendable {
+        /// Gets the planned length when everything is ready, before the load begins.
+        var onPlan: @Sendable (Duration) -> Void = { _ in }
+        /// What may go wrong although the load can be played, before it begins.
+        var onWarning: @Sendable (String) -> Void = { _ in }
+        var onSecond: @Sendable (LiveSecond) -> Void = { _ in }
+    }
+
     /// Plays a scenario's load and faults under one variant and holds the run against the thresholds.
     ///
     /// - Parameters:
     ///   - scenario: The test bed's own, with whatever load.
     ///   - number: Different for each play.
     ///   - log: Name of the folder for the logs of this play.
-    ///   - onPlan: Gets the planned length when everything is ready, before the load begins.
     func play(
-        _ scenario: Scenario, _ variant: Scenario.Variant, number: Int, log: String, onPlan: (Duration) -> Void,
-        onSecond: @escaping @Sendable (LiveSecond) -> Void
+        _ scenario: Scenario, _ variant: Scenario.Variant, number: Int, log: String, listener: Listener
     ) async throws -> PlayedVariant {
         switch system {
         case .targets(let targets):
-            return try await play(scenario, variant, targets, onPlan, onSecond)
+            return try await play(scenario, variant, targets, listener)
         case .stations(let lab):
             return try await lab.withStations(seed: scenario.seed, log: log) { stations in
-                try await play(scenario, variant, stations.targets, stations: stations, onPlan, onSecond)
+                try await play(scenario, variant, stations.targets, stations: stations, listener)
             }
         case .social(let lab, let population):
             return try await lab.withNetwork(for: variant, number: number, log: log) { network in
@@ -80,7 +88,7 @@ struct TestBed: Sendable {
                             tls: .init(rootsFile: network.rootsFile)))
                 }
                 return try await play(
-                    scenario, variant, targets, population: population, network: network, onPlan, onSecond)
+                    scenario, variant, targets, population: population, network: network, listener)
             }
         }
     }
@@ -88,12 +96,12 @@ struct TestBed: Sendable {
     private func play(
         _ scenario: Scenario, _ variant: Scenario.Variant, _ targets: [Plan.Target],
         population: SeededPopulation? = nil, network: RunningNetwork? = nil, stations: RunningStations? = nil,
-        _ onPlan: (Duration) -> Void, _ onSecond: @escaping @Sendable (LiveSecond) -> Void
+        _ listener: Listener
     ) async throws -> PlayedVariant {
         let plan = try PlanCompiler(scenario: scenario, targets: targets, population: population).compile()
-        onPlan(plan.sources.map { $0.startOffset + $0.duration }.max() ?? .zero)
+        listener.onPlan(plan.sources.map { $0.startOffset + $0.duration }.max() ?? .zero)
         return try await VariantPlay(
             scenario: scenario, variant: variant, plan: plan, network: network, stations: stations
-        ).run(onTick: onSecond)
+        ).run(onWarning: listener.onWarning, onTick: listener.onSecond)
     }
 }

@@ -8,10 +8,14 @@ struct LiveRun: Sendable {
     /// Requests under way.
     private(set) var inFlight: UInt64 = 0
 
-    init(variant: String, steps: [StepInfo], plannedNanoseconds: UInt64, warmupNanoseconds: UInt64) {
+    init(
+        variant: String, steps: [StepInfo], checks: [CheckInfo] = [], plannedNanoseconds: UInt64,
+        warmupNanoseconds: UInt64
+    ) {
         record = RunRecord(
             variant: variant, round: 0, startedAt: "", plannedNanoseconds: plannedNanoseconds, actualNanoseconds: 0,
-            warmupNanoseconds: warmupNanoseconds, offeredRatePerSecond: 0, steps: steps, slices: [],
+            warmupNanoseconds: warmupNanoseconds, offeredRatePerSecond: 0, steps: steps, checks: checks,
+            slices: [],
             accounting: Accounting(), generator: GeneratorHealth())
     }
 

@@ -72,7 +72,9 @@ package struct ThresholdEvaluator {
                 && (threshold.step.map { $0 == run.steps[index].label } ?? true)
         }
         guard !slices.isEmpty else { return .nothing("nothing was measured in its time") }
-        let samples = ThresholdSamples(steps: Set(steps), inFlight: inFlight, prefersHigh: threshold.prefersHigh)
+        let samples = ThresholdSamples(
+            steps: Set(steps), checks: run.checks, inFlight: inFlight, prefersHigh: threshold.prefersHigh,
+            holds: { threshold.comparison.holds($0, threshold.value) })
         if let window = threshold.windowSeconds { return worst(threshold, samples, slices, window) }
         let end = phase.map { min($0.endNanoseconds, run.plannedNanoseconds) } ?? run.plannedNanoseconds
         let seconds = slices.reduce(0.0) { $0 + $1.seconds(until: min(end, run.actualNanoseconds)) }
@@ -113,7 +115,7 @@ package struct ThresholdEvaluator {
     static func text(_ value: Double, _ metric: Scenario.Threshold.Metric) -> String {
         switch metric {
         case .time, .recovery: durationText(value)
-        case .share: percentText(value)
+        case .share, .check: percentText(value)
         case .number: String(UInt64(max(0, min(value, 1e18))))
         case .rate, .goodput: String(format: value >= 100 ? "%.0f/s" : "%.1f/s", value)
         }
@@ -142,7 +144,12 @@ extension Scenario.Threshold {
     }
 
     /// Whether the limit is the highest value that there is, all of the requests.
-    private var isHighest: Bool { if case .share = metric { value == 1 } else { false } }
+    private var isHighest: Bool {
+        switch metric {
+        case .share, .check: value == 1
+        case .time, .number, .rate, .goodput, .recovery: false
+        }
+    }
 
     /// Whether a value that misses the threshold may still turn into one that meets it as requests under way end well. Only
     /// limits of none and of all can't be reached again.

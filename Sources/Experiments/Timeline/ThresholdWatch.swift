@@ -22,11 +22,11 @@ final class ThresholdWatch: Sendable {
     private let ringer: AsyncStream<Void>.Continuation
 
     /// Nil when no threshold may end a run of this variant.
-    convenience init?(_ scenario: Scenario, _ variant: Scenario.Variant, plan: Plan, steps: [StepInfo]) {
+    convenience init?(_ scenario: Scenario, _ variant: Scenario.Variant, plan: Plan, engine: LoadEngine) {
         self.init(
             scenario.thresholds.filter { $0.abort != nil && ($0.variant == nil || $0.variant == variant.name) },
             LiveRun(
-                variant: variant.name, steps: steps,
+                variant: variant.name, steps: engine.steps, checks: engine.checks,
                 plannedNanoseconds: plan.sources.map { $0.startOffset.nanoseconds + $0.duration.nanoseconds }.max()
                     ?? 0,
                 warmupNanoseconds: plan.measuredFrom.nanoseconds))

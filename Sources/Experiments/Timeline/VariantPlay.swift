@@ -20,15 +20,20 @@ struct VariantPlay {
     ///
     /// Cancelling the task stops the load; the record says so then.
     ///
-    /// - Parameter onTick: Called once a second from the generator's thread.
+    /// - Parameters:
+    ///   - onWarning: Is told what may go wrong although the load can be played, before anything is sent.
+    ///   - onTick: Called once a second from the generator's thread.
     /// - Throws: `ExperimentError` when the load can't be started.
-    func run(onTick: @escaping @Sendable (LiveSecond) -> Void) async throws -> PlayedVariant {
+    func run(
+        onWarning: (String) -> Void = { _ in }, onTick: @escaping @Sendable (LiveSecond) -> Void
+    ) async throws -> PlayedVariant {
         let engine: LoadEngine
         do { engine = try LoadEngine(plan) } catch { throw ExperimentError(.system, error.message) }
+        for warning in engine.warnings { onWarning(warning) }
         let conductor = faultSite.map(FaultConductor.init(site:))
         let sampler = network.map(PolicySampler.init)
         let active = LatestFaults()
-        let watch = ThresholdWatch(scenario, variant, plan: plan, steps: engine.steps)
+        let watch = ThresholdWatch(scenario, variant, plan: plan, engine: engine)
         let began = OneShot<UInt64>()
         let failure = OneShot<ExperimentError>()
         let startedAt = ISO8601DateFormatter().string(from: Date())

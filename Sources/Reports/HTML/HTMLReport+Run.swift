@@ -21,6 +21,8 @@ extension HTMLReport {
         }
         parts.append(tiles(summary))
         parts.append(accounting(run.record.accounting))
+        let generator = GeneratorText(summary)
+        parts.append(Markup.text("p", ["class": "dim"], "Generator: \(generator.cpu) \(generator.words)"))
         if let own = OwnPart(summary) {
             let text = "Of the generator itself: at most \(Format.duration(own.nanoseconds)) " + own.words
             parts.append(Markup.text("p", ["class": "dim"], text))
@@ -57,7 +59,8 @@ extension HTMLReport {
             tile("response p50", Format.duration(summary.total.response.p50), "successes"),
             tile(
                 "response p99", Format.duration(summary.total.response.p99),
-                "service \(Format.duration(summary.total.serviceP99))"),
+                "successes; service \(Format.duration(summary.total.serviceP99))"),
+            tile("response p99 of all", Format.duration(summary.total.responseOfAll.p99), "every outcome, at its age"),
             tile("schedule lag p99", Format.duration(summary.scheduleLag.p99), "from due to sent"),
         ]
         return Markup.tag("div", ["class": "tiles"], tiles.joined(separator: "\n"))
@@ -138,7 +141,8 @@ extension HTMLReport {
     private static func percentiles(_ run: Run, _ index: Int) -> Figure? {
         var series = [
             PercentileChart.Series(
-                name: "v0", label: "response time", histogram: run.record.responseTime(.successes)),
+                name: "v0", label: "response time, successes", histogram: run.record.responseTime(.successes)),
+            .init(name: "v3", label: "response time, all outcomes", histogram: run.record.responseTime()),
             .init(name: "v6", label: "service time", histogram: run.record.serviceTime(.successes)),
         ]
         for (style, kind) in [("v2", Phase.Kind.baseline), ("v1", .fault), ("v4", .recovery)] {
@@ -150,7 +154,8 @@ extension HTMLReport {
         }
         return PercentileChart(series: series).figure(
             title: "Response time and service time by percentile", identifier: "run-\(index)-percentiles",
-            caption: "Successes. Each nine takes the same length; dashed where a curve rests on its last three samples."
+            caption:
+                "Successes, but for the curve of all outcomes. Each nine takes the same length; dashed where a curve rests on its last three samples."
         )
     }
 
@@ -160,28 +165,29 @@ extension HTMLReport {
         let summary = run.summary
         guard !summary.isEmpty else { return [] }
         return [
-            "<h3>Requests</h3>", requests(summary), phases(summary), breakdown(summary), errors(summary),
+            times(summary), "<h3>Requests</h3>", requests(summary), phases(summary), breakdown(summary),
+            addresses(summary), errors(summary),
             checks(summary), stations(summary), policies(summary),
         ]
     }
 
     private static func requests(_ summary: RunSummary) -> String {
         var table = HTMLTable(titles: [
-            "response time (ok)", "count", "errors", "p50", "p90", "p99", "p99.9", "max", "service p99",
-            "lag p99",
+            "response time (ok)", "count", "errors", "p50", "p90", "p99", "p99.9", "max", "p99 of all", "service p99",
         ])
-        func add(_ row: RunSummary.Row, _ label: String, lag: String, name: String = "") {
+        func add(_ row: RunSummary.Row, _ label: String, name: String = "") {
             table.add(
                 [
                     .init(label), .init(Format.count(row.requests)),
                     .init(Format.count(row.errors), row.errors > 0 ? "bad" : "dim"),
                     .init(Format.duration(row.response.p50)), .init(Format.duration(row.response.p90)),
                     .init(Format.duration(row.response.p99), "strong"), .init(Format.duration(row.response.p999)),
-                    .init(Format.duration(row.response.max)), .init(Format.duration(row.serviceP99)), .init(lag),
+                    .init(Format.duration(row.response.max)), .init(Format.duration(row.responseOfAll.p99)),
+                    .init(Format.duration(row.serviceP99)),
                 ], name: name)
         }
-        for step in summary.steps { add(step, (step.journey.map { $0 + " · " } ?? "") + step.label, lag: "") }
-        add(summary.total, summary.total.label, lag: Format.duration(summary.scheduleLag.p99), name: "sum")
+        for step in summary.steps { add(step, (step.journey.map { $0 + " · " } ?? "") + step.label) }
+        add(summary.total, summary.total.label, name: "sum")
         return table.html
     }
 
@@ -189,7 +195,7 @@ extension HTMLReport {
         guard !summary.phases.isEmpty else { return "" }
         var table = HTMLTable(
             titles: [
-                "phase", "from … to", "count", "errors", "p50", "p90", "p99", "max", "goodput", "lag p99",
+                "phase", "from … to", "count", "errors", "p50", "p90", "p99", "max", "p99 of all", "goodput", "lag p99",
                 "attempts/call",
             ], textColumns: 2)
         for phase in summary.phases {
@@ -202,6 +208,7 @@ extension HTMLReport {
                 .init(Format.percent(phase.row.errorRatio), phase.row.errors > 0 ? "bad" : "dim"),
                 .init(Format.duration(latency.p50)), .init(Format.duration(latency.p90)),
                 .init(Format.duration(latency.p99), "strong"), .init(Format.duration(latency.max)),
+                .init(Format.duration(phase.row.responseOfAll.p99)),
                 .init(Format.rate(phase.goodputPerSecond)), .init(Format.duration(phase.scheduleLagP99)),
                 .init(Format.number(phase.policies.amplification)),
             ])

@@ -37,10 +37,12 @@ extension HTMLReport {
 
     private static func table(_ section: Comparison.Section, _ comparison: Comparison) -> String {
         var table = HTMLTable(titles: [
-            "variant", "p50", "p\(section.tailPercent)", "goodput", "errors", "attempts/call",
+            "variant", "p50", "p\(section.tailPercent)", "p\(section.tailPercent) of all", "goodput", "errors",
+            "attempts/call",
         ])
         if !section.recoveries.isEmpty { table.titles.append("back after") }
         let (p50, p99, goodput) = (section[.responseP50], section[.responseTail], section[.goodput])
+        let all = section[.tailOfAll]
         let (errors, attempts) = (section[.errorRatio], section[.amplification])
         for (index, variant) in comparison.variants.enumerated() {
             var name = HTMLTable.Cell(variant)
@@ -48,6 +50,7 @@ extension HTMLReport {
             var row: [HTMLTable.Cell] = [
                 name, cell(p50[index], ComparisonText.duration(p50[index]), lowerIsBetter: true, among: p50),
                 cell(p99[index], ComparisonText.duration(p99[index]), lowerIsBetter: true, among: p99),
+                cell(all[index], ComparisonText.duration(all[index]), lowerIsBetter: true, among: all),
                 cell(
                     goodput[index], ComparisonText.value(goodput[index], Format.rate), lowerIsBetter: false,
                     among: goodput),

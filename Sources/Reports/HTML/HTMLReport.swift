@@ -133,7 +133,8 @@ package enum HTMLReport {
     private static let reading = """
         Response time runs from the instant at which a request was due to the end of its answer, so waiting for a busy \
         generator or connection is part of it; service time runs from the instant at which it was sent. Percentiles are \
-        those of successes and are left out where there are too few samples (p50 takes 6, p90 29, p99 299, p99.9 2,995). \
+        those of successes unless they are said to be of all outcomes, in which every request counts, the ones that never got an \
+        answer at their age; they are left out where there are too few samples (p50 takes 6, p90 29, p99 299, p99.9 2,995). \
         Requests that did not succeed are counted apart, never left out; thresholds on response times include those that \
         never got an answer, at their age. Goodput is answers as expected, a second.
         """

@@ -34,7 +34,7 @@ enum StyleSheet {
         .good { color: var(--good); } .bad { color: var(--bad); } .warn { color: var(--warn); }
         .notice { border-left: 3px solid var(--warn); padding: 4px 12px; color: var(--soft); }
         .reasons, .samples { margin: 10px 0; padding-left: 20px; overflow-wrap: anywhere; } .reasons { color: var(--warn); }
-        .tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(138px, 1fr)); gap: 10px; margin: 16px 0 10px; }
+        .tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(130px, 1fr)); gap: 10px; margin: 16px 0 10px; }
         .tile { background: var(--card); border: 1px solid var(--rule); border-radius: 8px; padding: 10px 12px; display: flex;
           flex-direction: column; } .tile .label { font-size: 12px; color: var(--soft); }
         .tile strong { font-size: 21px; font-variant-numeric: tabular-nums; color: var(--ink); white-space: nowrap; }

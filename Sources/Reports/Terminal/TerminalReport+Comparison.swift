@@ -22,8 +22,9 @@ extension TerminalReport {
                 isFlexible: true),
             .init(title: "p50"), .init(title: "", isRightAligned: false, expendability: 2),
             .init(title: "p\(section.tailPercent)"), .init(title: "", isRightAligned: false, expendability: 1),
-            .init(title: "goodput"), .init(title: "", isRightAligned: false, expendability: 3),
-            .init(title: "errors"), .init(title: "attempts/call", expendability: 4),
+            .init(title: "p\(section.tailPercent) of all"),
+            .init(title: "goodput"), .init(title: "", isRightAligned: false, expendability: 4),
+            .init(title: "errors"), .init(title: "attempts/call", expendability: 3),
         ])
         if !section.recoveries.isEmpty { table.columns.append(.init(title: "back after")) }
         for (index, variant) in comparison.variants.enumerated() {
@@ -33,6 +34,7 @@ extension TerminalReport {
                 .init(variant, .accent),
                 .init(ComparisonText.duration(p50)), ratio(p50, lowerIsBetter: true),
                 .init(ComparisonText.duration(p99), .strong), ratio(p99, lowerIsBetter: true),
+                .init(ComparisonText.duration(section[.tailOfAll][index])),
                 .init(ComparisonText.value(goodput, Format.rate)), ratio(goodput, lowerIsBetter: false),
                 .init(ComparisonText.value(errors, Format.percent), (errors.value ?? 0) > 0 ? .bad : .dim),
                 .init(ComparisonText.value(section[.amplification][index], Format.number)),

@@ -9,16 +9,16 @@ extension TerminalReport {
             .init(title: "response time (ok)", isRightAligned: false, isFlexible: true),
             .init(title: "count"), .init(title: "errors"),
             .init(title: "p50"), .init(title: "p90", expendability: 4), .init(title: "p99"),
-            .init(title: "p99.9", expendability: 3), .init(title: "max"),
-            .init(title: "service p99", expendability: 2), .init(title: "lag p99", expendability: 1),
+            .init(title: "p99.9", expendability: 3), .init(title: "max", expendability: 1), .init(title: "p99 of all"),
+            .init(title: "service p99", expendability: 2),
         ])
         for journey in summary.run.journeyNames {
             table.add([.init(journey, .accent)])
             for step in summary.steps where step.journey == journey {
-                table.add(cells(step, label: "  " + step.label, lag: ""))
+                table.add(cells(step, label: "  " + step.label))
             }
         }
-        table.add(cells(summary.total, label: summary.total.label, lag: Format.duration(summary.scheduleLag.p99)))
+        table.add(cells(summary.total, label: summary.total.label))
         page.table(table)
         if summary.total.response.p99 == nil
             || summary.steps.contains(where: { $0.requests > 0 && $0.response.p99 == nil })
@@ -27,14 +27,20 @@ extension TerminalReport {
         }
     }
 
-    private static func cells(_ row: RunSummary.Row, label: String, lag: String) -> [TextTable.Cell] {
+    private static func cells(_ row: RunSummary.Row, label: String) -> [TextTable.Cell] {
         let latency = row.response
         return [
             .init(label), .init(Format.count(row.requests)), errorCell(row.errors),
             .init(Format.duration(latency.p50)), .init(Format.duration(latency.p90)),
             .init(Format.duration(latency.p99), .strong), .init(Format.duration(latency.p999)),
-            .init(Format.duration(latency.max)), .init(Format.duration(row.serviceP99)), .init(lag),
+            .init(Format.duration(latency.max)), tailOfAll(row), .init(Format.duration(row.serviceP99)),
         ]
+    }
+
+    /// The p99 of all outcomes, which stands out where it is worse than that of successes by more than a tenth.
+    private static func tailOfAll(_ row: RunSummary.Row) -> TextTable.Cell {
+        let isWorse = row.responseOfAll.p99.map { Double($0) > 1.1 * Double(row.response.p99 ?? 0) } ?? false
+        return .init(Format.duration(row.responseOfAll.p99), isWorse ? .bad : .plain)
     }
 
     private static func errorCell(_ count: UInt64) -> TextTable.Cell {
@@ -46,9 +52,10 @@ extension TerminalReport {
         guard !summary.phases.isEmpty else { return }
         var table = TextTable(columns: [
             .init(title: "phase", isRightAligned: false), .init(title: "from … to", isRightAligned: false),
-            .init(title: "count"), .init(title: "errors"), .init(title: "p50"), .init(title: "p90", expendability: 4),
-            .init(title: "p99"), .init(title: "max", expendability: 1), .init(title: "goodput"),
-            .init(title: "lag p99", expendability: 2), .init(title: "attempts/call", expendability: 3),
+            .init(title: "count"), .init(title: "errors"), .init(title: "p50"), .init(title: "p90", expendability: 5),
+            .init(title: "p99"), .init(title: "max", expendability: 3), .init(title: "p99 of all"),
+            .init(title: "goodput"), .init(title: "lag p99", expendability: 4),
+            .init(title: "attempts/call", expendability: 2),
         ])
         for phase in summary.phases {
             let latency = phase.row.response
@@ -59,7 +66,7 @@ extension TerminalReport {
                 .init(Format.count(phase.row.requests)),
                 .init(Format.percent(phase.row.errorRatio), phase.row.errors > 0 ? .bad : .dim),
                 .init(Format.duration(latency.p50)), .init(Format.duration(latency.p90)),
-                .init(Format.duration(latency.p99), .strong), .init(Format.duration(latency.max)),
+                .init(Format.duration(latency.p99), .strong), .init(Format.duration(latency.max)), tailOfAll(phase.row),
                 .init(Format.rate(phase.goodputPerSecond)), .init(Format.duration(phase.scheduleLagP99)),
                 .init(Format.number(phase.policies.amplification)),
             ])

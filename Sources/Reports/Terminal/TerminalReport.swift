@@ -41,9 +41,11 @@ package enum TerminalReport {
             page.paragraph(
                 "No request came due in the measured time, so there is nothing to tabulate.", .warning, indent: 2)
         } else {
+            times(summary, &page)
             requests(summary, &page)
             phases(summary, &page)
             breakdown(summary, &page)
+            addresses(summary, &page)
             checks(summary, &page)
             stations(summary, &page)
         }
@@ -90,6 +92,8 @@ package enum TerminalReport {
             "goodput", Format.rate(summary.goodputPerSecond), .plain,
             "answers as expected; errors \(Format.percent(summary.total.errorRatio))")
         accounting(run.accounting, &page)
+        let generator = GeneratorText(summary)
+        page.field("generator", generator.cpu, .plain, generator.words)
         doubt(summary, &page)
     }
 

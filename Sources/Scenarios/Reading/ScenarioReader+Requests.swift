@@ -50,12 +50,13 @@ extension ScenarioReader {
                 "'\(action.key)' takes a path like /v1/posts, not \(action.value.kind)")
             return
         }
-        guard path.hasPrefix("/") else {
+        // A hole may hold a whole path, as a captured Location does.
+        guard path.hasPrefix("/") || path.hasPrefix("${") else {
             reader.report(
                 action.value.position,
                 path.contains("://")
                     ? "a step has a path like /v1/posts; its host comes from 'service'"
-                    : "the path \(path.quoted) starts with '/'")
+                    : "the path \(path.quoted) starts with '/', or with a hole like ${location}")
             return
         }
         guard let template = readTemplate(path, in: action.value, variables) else { return }
@@ -140,7 +141,9 @@ extension ScenarioReader {
                 reader.report(header.keyPosition, "\(header.key.quoted) can't be the name of a header")
                 continue
             }
-            if ["host", "content-length", "transfer-encoding", "connection"].contains(header.key.lowercased()) {
+            // A name that the target serves beside others; the services of the network have one each.
+            let isOurs = header.key.lowercased() == "host" && system == .social
+            if isOurs || ["content-length", "transfer-encoding", "connection"].contains(header.key.lowercased()) {
                 reader.report(
                     header.keyPosition, "the load generator sets the header \(header.key.quoted) itself; leave it out")
                 continue

@@ -74,10 +74,15 @@ extension Scenario {
 
     /// Reads a threshold that is not in the script, as for example a goal on the command line.
     package func threshold(_ text: String) throws(ThresholdText.Malformed) -> Threshold {
-        try ThresholdText.parse(
+        let threshold = try ThresholdText.parse(
             text,
             names: ThresholdText.Names(
                 journeys: journeys.map(\.name), steps: Self.stepLabels(journeys), variants: variants.map(\.name),
                 loads: []))
+        // Where and when it is going to be judged, whoever asks knows.
+        if let problem = ThresholdPlan(faults: nil, load: nil, journeys: journeys).problem(with: threshold) {
+            throw ThresholdText.Malformed(message: problem, offset: 0)
+        }
+        return threshold
     }
 }

@@ -9,8 +9,8 @@ internal import Resilience
 /// unknown, not absent, so that one mistake is reported once.
 struct ScenarioReader {
     static let keys = [
-        "name", "description", "system", "seed", "population", "connections", "cookies", "max-in-flight", "feeders",
-        "state", "setup", "load", "journeys", "teardown", "faults", "policies", "variants", "thresholds",
+        "name", "description", "system", "seed", "population", "connections", "cookies", "max-in-flight", "workers",
+        "feeders", "state", "setup", "load", "journeys", "teardown", "faults", "policies", "variants", "thresholds",
     ]
 
     /// The variant of a script that names none.
@@ -53,6 +53,7 @@ struct ScenarioReader {
         let population = readPopulation()
         let connections = readConnections()
         let maxInFlight = script.integer("max-in-flight", in: 1...1_000_000, default: 100_000)
+        let workers = script.integer("workers", in: Scenario.workerRange, default: 1)
         let cookies = script["cookies"].map { reader.bool($0, "cookies") } ?? false
         let feeders = readFeeders()
         let state = readState()
@@ -68,13 +69,14 @@ struct ScenarioReader {
         let policies = readPolicies()
         let variants = readVariants(policies: policies)
         let thresholds = readThresholds(faults: faults, load: load, journeys: journeys)
-        guard let name, let system, let seed, let population, let connections, let maxInFlight, let journeys, let load,
+        guard let name, let system, let seed, let population, let connections, let maxInFlight, let workers,
+            let journeys, let load,
             let faults, let policies, let variants, let thresholds, let cookies, let feeders, let state, let setUp,
             let tearDown
         else { return nil }
         return Scenario(
             name: name, description: description ?? "", system: system, seed: seed, population: population,
-            connections: connections, maxInFlight: maxInFlight, load: load, journeys: journeys,
+            connections: connections, maxInFlight: maxInFlight, workers: workers, load: load, journeys: journeys,
             setUp: setUp, tearDown: tearDown, feeders: feeders, state: state, cookies: cookies,
             faults: faults.map(\.fault), policies: policies, variants: variants, thresholds: thresholds, source: source)
     }

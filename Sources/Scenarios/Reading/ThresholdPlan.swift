@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 internal import FaultInjection
+internal import Resilience
 
 /// Tells which thresholds a planned run can't answer.
 struct ThresholdPlan {
@@ -17,11 +18,24 @@ struct ThresholdPlan {
 
     /// Where nothing is checked nothing fails: the threshold would hold whatever happens.
     private func checksProblem(_ threshold: Scenario.Threshold) -> String? {
-        guard let journeys, [.share(.checks), .number(.checks)].contains(threshold.metric) else { return nil }
+        var name: String?
+        switch threshold.metric {
+        case .share(.checks), .number(.checks): break
+        case .check(let check): name = check
+        default: return nil
+        }
+        guard let journeys else { return nil }
         let requests = journeys.filter { threshold.journey ?? $0.name == $0.name }.flatMap {
             $0.steps.flatMap(\.requests)
         }
         .filter { threshold.step ?? $0.label == $0.label }
+        if let name {
+            var known: [String] = []
+            for check in requests.flatMap(\.checks) where !known.contains(check.name) { known.append(check.name) }
+            if known.contains(name) { return nil }
+            let place = threshold.step.map { " of \($0)" } ?? threshold.journey.map { " in the journey '\($0)'" } ?? ""
+            return "there is no check '\(name)'\(place)\(NearestName.advice(for: name, among: known, "known"))"
+        }
         if requests.contains(where: { !$0.checks.isEmpty || !$0.captures.isEmpty }) { return nil }
         let place = threshold.step ?? threshold.journey.map { "'\($0)'" } ?? "the script"
         return "\(place) has no 'check' and no 'capture', so that no check can fail"

@@ -19,7 +19,7 @@ struct ThresholdMetric {
     static func begins(with token: ThresholdTokens.Token) throws(ThresholdText.Malformed) -> Bool {
         if token.isQuoted { return false }
         if token.text == "recovers" || token.text == "rate" || token.text == "goodput" { return true }
-        if kind(token.text) != nil { return true }
+        if kind(token.text) != nil || token.text.hasPrefix(checkOpening) { return true }
         return try statistic(token) != nil
     }
 
@@ -29,6 +29,8 @@ struct ThresholdMetric {
             metric = .rate
         } else if word.text == "goodput" {
             metric = .goodput
+        } else if word.text.hasPrefix(Self.checkOpening) {
+            metric = .check(try Self.checkName(word, &tokens))
         } else if let kind = Self.kind(word.text) {
             metric = try Self.counted(kind, word, &tokens)
         } else if let statistic = try Self.statistic(word) {
@@ -52,13 +54,9 @@ struct ThresholdMetric {
         threshold.comparison = comparison
         switch metric {
         case .time, .recovery: threshold.value = try value.duration() / .nanoseconds(1)
+        case .check: threshold.value = try Self.share(value, advice: "")
         case .share(let kind):
-            guard let share = ScriptReader.ratio(value.text) else {
-                let advice =
-                    Self.number(value) == nil ? "" : "; for a number of requests write '\(kind.rawValue) count'"
-                throw value.fault("\(value.text.quoted) is not a share; write for example 99% or 0.99\(advice)")
-            }
-            threshold.value = share
+            threshold.value = try Self.share(value, advice: "; for a number of requests write '\(kind.rawValue) count'")
         case .number:
             guard let number = Self.number(value) else {
                 throw value.fault("\(value.text.quoted) is not a number of requests; write for example 10")
@@ -74,6 +72,29 @@ struct ThresholdMetric {
     }
 
     // MARK: - Words
+
+    private static let checkOpening = "checks{"
+
+    /// The name in `checks{created}`. A `rate` after it, k6's word for a share, changes nothing.
+    private static func checkName(
+        _ word: ThresholdTokens.Token, _ tokens: inout ThresholdTokens
+    ) throws(ThresholdText.Malformed) -> String {
+        let name = word.text.dropFirst(checkOpening.count).dropLast()
+        guard word.text.hasSuffix("}"), !name.isEmpty else {
+            throw word.fault("between braces stands the name of a check, as in checks{created}")
+        }
+        if tokens.first?.text == "rate" { _ = tokens.next() }
+        return String(name)
+    }
+
+    /// - Parameter advice: What else is told where a number stands in place of a share.
+    private static func share(
+        _ value: ThresholdTokens.Token, advice: String
+    ) throws(ThresholdText.Malformed) -> Double {
+        if let share = ScriptReader.ratio(value.text) { return share }
+        throw value.fault(
+            "\(value.text.quoted) is not a share; write for example 99% or 0.99\(number(value) == nil ? "" : advice)")
+    }
 
     private static func kind(_ text: String) -> Scenario.Threshold.Kind? {
         // The long names of the same things.
