@@ -171,7 +171,6 @@ extension Worker {
         // A body that comes in one piece is searched where it lies.
         var piece = UnsafeRawBufferPointer(start: nil, count: 0)
         var parser = connection.pointee.parser
-        let hadHead = parser.state != .head
         let result = parser.parse(bytes) { part in
             if compiled.readsBody {
                 keep(piece, of: connection)
@@ -179,7 +178,7 @@ extension Worker {
             }
         }
         connection.pointee.parser = parser
-        if compiled.readsHead, !hadHead, parser.headEnd > parser.headStart {
+        if compiled.readsHead, parser.headEnd > 0 {
             readHead(
                 compiled, connection.pointee.session,
                 UnsafeRawBufferPointer(rebasing: bytes[parser.headStart..<parser.headEnd]))
