@@ -83,6 +83,11 @@ extension EngineTests {
                 _ = connection.readRequest()
             },
             Case(
+                name: "an early answer to a large upload that is not read", outcome: .errorStatus, words: "status 413"
+            ) { connection in
+                connection.write("HTTP/1.1 413 Too Large\r\ncontent-length: 0\r\n\r\n")
+            },
+            Case(
                 name: "half-closed before an answer", outcome: .connection, part: .firstByte, words: "without an answer"
             ) { connection in
                 _ = connection.readRequest()
@@ -165,6 +170,10 @@ extension EngineTests {
             var request = get("/")
             // Long where no timeout is expected: other tests run on the same processors.
             request.timeout = hostile.outcome == .timeout ? .milliseconds(400) : .seconds(9)
+            if hostile.name.contains("large upload") {
+                request.method = "POST"
+                request.body = .init([.literal([UInt8](repeating: 0x78, count: 50_000_000))])
+            }
             let result = try await play(
                 makePlan(port: server.port, rate: .constant(perSecond: 40), seconds: 0.25, steps: [.request(request)]))
             #expect(result.accounting.scheduled == 10)
