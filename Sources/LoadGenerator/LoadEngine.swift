@@ -127,7 +127,8 @@ package final class LoadEngine: Sendable {
             var shared: [[UInt8]] = []
             if let setUp = plan.setUp {
                 let side = SideJourney(
-                    plan: plan, targets: targets, resolver: resolver, name: "set-up", shared: [], stop: stopFlag)
+                    plan: plan, targets: targets, resolver: resolver, name: "set-up", shared: [],
+                    counters: .setUp(of: plan), stop: stopFlag)
                 shared = try side.play(setUp, values: plan.sharedCount)
             }
             let compiled = CompiledPlan(plan, targets: targets, shared: shared)
@@ -139,7 +140,7 @@ package final class LoadEngine: Sendable {
             // With a flag of its own: it tidies up after a load that was stopped, too.
             let side = SideJourney(
                 plan: plan, targets: targets, resolver: resolver, name: "tear-down", shared: shared,
-                stop: try StopFlag())
+                counters: .tearDown(of: plan), stop: try StopFlag())
             do throws(LoadEngineError) {
                 _ = try side.play(tearDown, values: 0)
                 return played

@@ -25,8 +25,6 @@ struct RequestBuilder {
     private(set) var conditions: [CompiledCondition] = []
     private(set) var patterns: [Pattern] = []
     private var checkCount: Int32 = 0
-    /// Uses of the counter so far.
-    var counters = 0
     /// What the set-up captured.
     private let shared: [[UInt8]]
 
@@ -174,9 +172,7 @@ struct RequestBuilder {
                 pieces.append(Array(value.bytes))
                 value.free()
             case .uuid: pieces.append(.uuid)
-            case .counter:
-                pieces.append(.counter)
-                counters += 1
+            case .counter: pieces.append(.counter)
             case .now(let format): pieces.append(.now(format, escaping))
             case .base64(let inner): pieces.append(.base64(self.segments(of: Plan.Template(inner)), escaping))
             case .randomInteger(let range):

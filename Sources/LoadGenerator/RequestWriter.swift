@@ -30,8 +30,7 @@ extension RawBytes {
                     append(plan.tables[Int(plan.feeders[Int(number)].table)].cell(row: row, column: column), escaping)
                 }
             case .counter:
-                let numbers = plan.journeys[Int(session.pointee.journey)].counters
-                append(decimal: session.pointee.uniqueNumber &* numbers &+ session.pointee.drawnCounters)
+                append(decimal: session.pointee.firstCounter &+ session.pointee.drawnCounters)
                 session.pointee.drawnCounters &+= 1
             case .now(let format, let escaping): appendNow(format, escaping)
             case .base64(let inner, let escaping):

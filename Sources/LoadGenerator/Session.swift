@@ -26,8 +26,8 @@ struct Session: BitwiseCopyable {
     var connection: Int32 = -1
     /// Number of the arrival in its source.
     var number: UInt64 = 0
-    /// Number that no other session of the plan has.
-    var uniqueNumber: UInt64 = 0
+    /// The first of its numbers of the counter, which no other session of the run has.
+    var firstCounter: UInt64 = 0
     var random = SeededRandom(seed: 0)
     /// When the next step is due, before its own think time: the arrival, then the end of each request.
     var due: UInt64 = 0

@@ -206,7 +206,7 @@ extension Worker {
         session.pointee.userRow = table >= 0 ? plan.tables[Int(table)].draw(&random) : 0
         session.pointee.journey = journey
         session.pointee.number = number
-        session.pointee.uniqueNumber = number &* UInt64(sources.count) &+ UInt64(source)
+        session.pointee.firstCounter = plan.counters.first(ofSession: number, source: source)
         session.pointee.random = random
         session.pointee.step = 0
         session.pointee.due = due
