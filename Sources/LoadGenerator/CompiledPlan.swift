@@ -169,6 +169,9 @@ enum CompiledSegment: BitwiseCopyable {
     case counter
     case now(Plan.Template.TimeFormat, Escaping)
     case base64(UnsafeBufferPointer<CompiledSegment>, Escaping)
+    /// Takes the request's own origin off a path that began with a hole: scheme, host and port in lower case, in all ways in which they
+    /// may be written.
+    case ownOrigin(UnsafeBufferPointer<UnsafeRawBufferPointer>)
     /// The `cookie` header's line, when the session has cookies for a request to this target.
     case cookies
     case randomInteger(low: Int, span: UInt64)

@@ -53,6 +53,18 @@ struct CompiledCondition: BitwiseCopyable {
 
     private func compare(_ left: UnsafeRawBufferPointer, _ right: UnsafeRawBufferPointer) -> Bool {
         guard let comparison else { return !left.isEmpty }
+        // Identifiers of 64 bits are not exact as floating-point numbers.
+        if let a = PlainInteger(left), let b = PlainInteger(right) {
+            let order = a.order(to: b)
+            return switch comparison {
+            case .equal: order == 0
+            case .notEqual: order != 0
+            case .less: order < 0
+            case .lessOrEqual: order <= 0
+            case .greater: order > 0
+            case .greaterOrEqual: order >= 0
+            }
+        }
         if let a = Self.number(left), let b = Self.number(right) {
             return switch comparison {
             case .equal: a == b
@@ -82,6 +94,32 @@ struct CompiledCondition: BitwiseCopyable {
             }
         }
         return Double(String(decoding: bytes, as: UTF8.self))
+    }
+}
+
+/// An integer in decimal digits, of any length, perhaps with a sign.
+private struct PlainInteger {
+    private let isNegative: Bool
+    /// Without leading zeros.
+    private let digits: Slice<UnsafeRawBufferPointer>
+
+    /// Nil for any other text.
+    init?(_ bytes: UnsafeRawBufferPointer) {
+        let sign = bytes.first
+        let digits = bytes.dropFirst(sign == UInt8(ascii: "-") || sign == UInt8(ascii: "+") ? 1 : 0)
+        guard !digits.isEmpty, digits.allSatisfy({ (0x30...0x39).contains($0) }) else { return nil }
+        self.digits = digits.drop { $0 == 0x30 }
+        isNegative = sign == UInt8(ascii: "-") && !self.digits.isEmpty
+    }
+
+    /// −1, 0 or 1.
+    func order(to other: PlainInteger) -> Int {
+        if isNegative != other.isNegative { return isNegative ? -1 : 1 }
+        if digits.elementsEqual(other.digits) { return 0 }
+        let isLess =
+            digits.count != other.digits.count
+            ? digits.count < other.digits.count : digits.lexicographicallyPrecedes(other.digits)
+        return isLess != isNegative ? -1 : 1
     }
 }
 

@@ -141,6 +141,7 @@ extension Worker {
 
     /// Starts every arrival that is due. All of them: being late is recorded, never made up for by leaving some out.
     func startDueArrivals(_ now: UInt64) {
+    private static let mostContinuedAtOnce = 1_000
         for index in sources.indices { startDueArrivals(now, of: index) }
     }
 
@@ -245,7 +246,7 @@ extension Worker {
             }
             switch steps[Int(session.pointee.step)] {
             case .think(let think):
-                session.pointee.due += think.draw(&session.pointee.random)
+                let pause = think.draw(&session.pointee.random)
                 session.pointee.step += 1
                 session.pointee.state = .thinking
                 thinking.add(id, deadline: session.pointee.due)
@@ -275,7 +276,10 @@ extension Worker {
 
     /// Continues the sessions whose think time is over.
     func continueDueSessions(_ now: UInt64) {
-        while let (id, _) = thinking.popDue(now) { continueSession(id) }
+        for _ in 0..<Self.mostContinuedAtOnce {
+            guard let (id, _) = thinking.popDue(now) else { return }
+            continueSession(id)
+        }
     }
 
     func continueSession(_ id: Int32) {
@@ -301,6 +305,9 @@ extension Worker {
             return
         }
         if finished && session.pointee.hasRequested {
+                // By way of the timers, a loop of no pauses would never come to its limit of steps.
+                if pause == 0 { continue }
+                session.pointee.due += pause
             restart(id)
         } else {
             session.pointee.due = Swift.max(session.pointee.due, Clock.now()) + Self.pauseAfterFailure

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Foundation
 import Glibc
 import Measurement
 import Testing
@@ -127,6 +128,28 @@ struct RequestWriterTests {
         let sum = weights.reduce(0, +)
         for (row, count) in counts(.zipf(exponent: 1)).enumerated() {
             let expected = 40_000 * weights[row] / sum
+    @Test("functions write the same whatever stands before them")
+    func functions() {
+        var output = RawBytes()
+        defer { output.free() }
+        for length in [0, 1, 2, 3, 255, 256, 5_000] {
+            output.removeAll()
+            let text = String(repeating: "\u{ff}~?", count: length)
+            output.append(UInt8(ascii: "<"))
+            Array(text.utf8).withUnsafeBytes { output.append($0) }
+            output.replaceEnd(from: 1, growingBy: 4) { $0.appendBase64($1, .percent) }
+            output.append(UInt8(ascii: ">"))
+            let expected = Data(text.utf8).base64EncodedString().replacing("+", with: "%2B").replacing("/", with: "%2F")
+                .replacing("=", with: "%3D")
+            #expect(String(decoding: output.bytes, as: UTF8.self) == "<\(expected)>")
+        }
+        output.removeAll()
+        output.appendNow(.iso, .percent)
+        #expect(
+            String(decoding: output.bytes, as: UTF8.self).wholeMatch(of: /\d{4}-\d\d-\d\dT\d\d%3A\d\d%3A[\d.]+Z/) != nil
+        )
+    }
+
             #expect(abs(Double(count) - expected) < 5 * expected.squareRoot(), "row \(row)")
         }
         #expect(counts(.uniform).allSatisfy { abs(Double($0) - 2_000) < 5 * 45 })
