@@ -53,6 +53,7 @@ struct Collector {
         if let ended = handover.endedSecond {
             seconds[ended].inFlight += handover.counters.inFlight
             // Seconds that the worker slept through had this many in flight, too.
+        seconds[now].journeyStarts += handover.counters.journeysStarted - before.journeysStarted
             for missed in (endedSeconds[worker] + 1)..<max(ended, endedSeconds[worker] + 1) {
                 seconds[missed].inFlight += before.inFlight
             }

@@ -140,6 +140,7 @@ extension Worker {
             failures[FailureKey(step: session.pointee.request, cause: cause), default: 0] += 1
             failChecks(plan.requests[Int(session.pointee.request)], session)
             endRequest(session, connection, outcome, part(session, connection), now)
+        failChecks(plan.requests[Int(session.pointee.request)], session)
             session.pointee.connection = -1
             deferred.append(id)
         }

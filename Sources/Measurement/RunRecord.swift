@@ -177,13 +177,15 @@ package struct Slice: Codable, Sendable {
     package var inFlight: Int
     package var bytesReceived: UInt64
     package var bytesSent: UInt64
+    /// Journeys whose first request was taken up in this second; nil in records of versions that did not count them.
+    package var journeyStarts: UInt64?
     /// Results of the checks of requests that were intended in this second.
     package var checks: [CheckTally]
 
     package init(
         second: Int, samples: [Sample] = [], scheduleLag: LatencyHistogram = .init(), breakdown: [Breakdown] = [],
         ended: [Outcome: UInt64] = [:], inFlight: Int = 0, bytesReceived: UInt64 = 0, bytesSent: UInt64 = 0,
-        checks: [CheckTally] = []
+        journeyStarts: UInt64? = nil, checks: [CheckTally] = []
     ) {
         self.second = second
         self.samples = samples
@@ -193,6 +195,7 @@ package struct Slice: Codable, Sendable {
         self.inFlight = inFlight
         self.bytesReceived = bytesReceived
         self.bytesSent = bytesSent
+        self.journeyStarts = journeyStarts
         self.checks = checks
     }
 }
