@@ -12,6 +12,8 @@ struct EngineRun: Sendable {
     let wantsChanges: Bool
     let onStart: @Sendable (UInt64) -> Void
     let onTick: @Sendable (LoadTick) -> Void
+    /// For tests: called by each worker's thread at the end of each second.
+    var onWorkerSecond: (@Sendable (Int) -> Void)?
 
     /// Time for the threads to come up before the load begins.
     private static let lead: UInt64 = 20_000_000
@@ -25,19 +27,23 @@ struct EngineRun: Sendable {
     private struct Passenger: @unchecked Sendable { let worker: Worker }
 
     func play() -> Result<LoadResult, LoadEngineError> {
-        let start = Clock.now() + Self.lead
         var mailboxes: [Mailbox] = []
         var passengers: [Passenger] = []
+        let start: UInt64
         do throws(LoadEngineError) {
-            let canary = try Canary(workers: compiled.plan.workers)
             for number in 0..<compiled.plan.workers {
                 let mailbox = Mailbox()
                 mailboxes.append(mailbox)
-                passengers.append(
-                    Passenger(
-                        worker: try Worker(
-                            plan: compiled, number: number, start: start, mailbox: mailbox, resolver: resolver,
-                            stop: stop, canary: canary.probes[number])))
+                let worker = try Worker(
+                    plan: compiled, number: number, mailbox: mailbox, resolver: resolver, stop: stop)
+                worker.onSecond = onWorkerSecond
+                passengers.append(Passenger(worker: worker))
+            }
+            // From here on nothing fails before the workers own the canary's sockets, and nothing takes long.
+            let canary = try Canary(workers: compiled.plan.workers)
+            start = Clock.now() + Self.lead
+            for (passenger, probe) in zip(passengers, canary.probes) {
+                passenger.worker.begin(at: start, canary: probe)
             }
         } catch {
             return .failure(error)

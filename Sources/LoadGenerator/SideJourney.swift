@@ -42,7 +42,8 @@ struct SideJourney: Sendable {
         let compiled = CompiledPlan(side, targets: targets, shared: shared, counters: counters)
         let mailbox = Mailbox()
         let worker = try Worker(
-            plan: compiled, number: 0, start: Clock.now(), mailbox: mailbox, resolver: resolver, stop: stop)
+            plan: compiled, number: 0, mailbox: mailbox, resolver: resolver, stop: stop)
+        worker.begin(at: Clock.now())
         let passenger = Passenger(worker: worker)
         try EngineThread.start { passenger.worker.run() }.join()
         let handovers = mailbox.takeAll()

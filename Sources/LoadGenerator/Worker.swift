@@ -21,7 +21,7 @@ final class Worker {
     let mailbox: Mailbox
     private let stop: StopFlag
     /// CLOCK_MONOTONIC of the load's time 0.
-    let start: UInt64
+    @exclusivity(unchecked) private(set) var start: UInt64 = 0
 
     let epoll: Int32
     let sessions = Slab(blank: Session())
@@ -33,7 +33,7 @@ final class Worker {
     /// Sessions whose next step is taken by the loop, because taking it where its request failed could recurse without end.
     @exclusivity(unchecked) var deferred = WaitingQueue()
 
-    @exclusivity(unchecked) var chunk = RecordChunk()
+    @exclusivity(unchecked) var chunk: RecordChunk
     @exclusivity(unchecked) var counters = WorkerCounters()
     var failures: [FailureKey: UInt64] = [:]
     let maxInFlight: Int
@@ -60,13 +60,13 @@ final class Worker {
     @exclusivity(unchecked) var request = RawBytes()
     /// Where the sides of a condition and new values of variables are written. Reused for each.
     @exclusivity(unchecked) var scratch = (RawBytes(), RawBytes())
-    let input = UnsafeMutableRawBufferPointer.allocate(byteCount: 65_536, alignment: 64)
+    let input: UnsafeMutableRawBufferPointer
 
-    private let loadEnd: UInt64
-    private let hardEnd: UInt64
+    @exclusivity(unchecked) private var loadEnd: UInt64 = 0
+    @exclusivity(unchecked) private var hardEnd: UInt64 = 0
     /// When the next source is cut: its journeys have had the time of its graceful stop.
     @exclusivity(unchecked) private var nextCut = UInt64.max
-    @exclusivity(unchecked) private var nextSecond: UInt64
+    @exclusivity(unchecked) private var nextSecond: UInt64 = 0
     @exclusivity(unchecked) private var stalls = RecordingHistogram()
     /// How long before a deadline the loop wakes up and polls: what the kernel's wake-ups are late by.
     @exclusivity(unchecked) private var margin: UInt64 = 30_000
@@ -80,15 +80,14 @@ final class Worker {
     /// Nil for a worker without one.
     @exclusivity(unchecked) var canary: CanaryProbe?
 
-    /// - Parameter probe: The worker's end of a ``Canary``, which it closes at its own end.
     /// - Throws: ``LoadEngineError`` when the kernel has no more epoll instances, or TLS can't be set up.
     init(
-        plan: CompiledPlan, number: Int, start: UInt64, mailbox: Mailbox, resolver: Resolver, stop: StopFlag,
-        canary probe: Int32? = nil
+        plan: CompiledPlan, number: Int, mailbox: Mailbox, resolver: Resolver, stop: StopFlag
     ) throws(LoadEngineError) {
         self.plan = plan
+    /// For tests: called at the end of each second, on the worker's thread.
+    var onSecond: ((Int) -> Void)?
         self.number = number
-        self.start = start
         self.mailbox = mailbox
         self.stop = stop
         self.resolver = resolver
@@ -108,10 +107,8 @@ final class Worker {
         matchers = plan.patterns.map(PatternMatcher.init)
         deadlines = DeadlineLists(durations: plan.timeouts, connections: connections)
         maxInFlight = max(1, (plan.plan.maxInFlight + workers - 1) / workers)
-        loadEnd = start &+ plan.loadNanoseconds
-        hardEnd = start &+ (plan.plan.sources.map(\.hardEnd).max() ?? 0)
-        nextSecond = start + 1_000_000_000
-        nextCut = start &+ (plan.plan.sources.map(\.hardEnd).min() ?? 0)
+        chunk = RecordChunk()
+        input = .allocate(byteCount: 65_536, alignment: 64)
         epoll = epoll_create1(Int32(EPOLL_CLOEXEC))
         lookupBell = eventfd(0, Int32(EFD_CLOEXEC | EFD_NONBLOCK))
         if epoll < 0 || lookupBell < 0 {
@@ -123,11 +120,23 @@ final class Worker {
         epoll_ctl(epoll, EPOLL_CTL_ADD, stop.descriptor, &event)
         event.data.u64 = Self.lookups
         epoll_ctl(epoll, EPOLL_CTL_ADD, lookupBell, &event)
-        if let probe {
-            canary = CanaryProbe(descriptor: probe, start: start)
-            event.data.u64 = Self.echoes
-            epoll_ctl(epoll, EPOLL_CTL_ADD, probe, &event)
-        }
+    }
+
+    /// Fixes the load's time 0, on CLOCK_MONOTONIC: when everything that takes time has been made. Call once, before ``run()``.
+    ///
+    /// - Parameter probe: The worker's end of a ``Canary``, which it closes at its own end.
+    func begin(at start: UInt64, canary probe: Int32? = nil) {
+        self.start = start
+        loadEnd = start &+ plan.loadNanoseconds
+        hardEnd = start &+ (plan.plan.sources.map(\.hardEnd).max() ?? 0)
+        nextSecond = start &+ 1_000_000_000
+        nextCut = start &+ (plan.plan.sources.map(\.hardEnd).min() ?? 0)
+        guard let probe else { return }
+        canary = CanaryProbe(descriptor: probe, start: start)
+        var event = epoll_event()
+        event.events = EPOLLIN.rawValue
+        event.data.u64 = Self.echoes
+        epoll_ctl(epoll, EPOLL_CTL_ADD, probe, &event)
     }
 
     deinit {
@@ -259,6 +268,7 @@ final class Worker {
 
     private func handOver(endedSecond: Int?, report: WorkerReport?) {
         var full = Handover(chunk: chunk, endedSecond: endedSecond, counters: counters, report: report)
+        onSecond?(second)
         if endedSecond != nil || report != nil {
             full.stalls = stalls.snapshot()
             stalls.removeAll()

@@ -363,3 +363,58 @@ extension EngineTests {
         }
     }
 }
+        @Test("a limit of connections below the number of workers is refused")
+        func limitOfWorkers() throws {
+            var plan = makePlan(port: 80)
+            plan.workers = 4
+            plan.connections.limitPerTarget = 3
+            let error = try #require(throws: LoadEngineError.self) { _ = try LoadEngine(plan) }
+            #expect(error.message.contains("3 connections to a target must be at least the number of workers, 4"))
+        }
+
+        @Test("time 0 is ahead when it is told, however long the making of the workers takes")
+        func timeZero() async throws {
+            let server = ScriptedServer()
+            defer { server.stop() }
+            let engine = try LoadEngine(makePlan(port: server.port, rate: .closed(users: 100_000), seconds: 60))
+            let isAhead = Mutex(false)
+            _ = try await engine.run(onStart: { start in
+                isAhead.withLock { $0 = start > Clock.now() }
+                engine.stop()
+            })
+            #expect(isAhead.withLock { $0 })
+        }
+
+        @Test("a run that can't make its workers leaves no thread behind")
+        func noWorkers() async throws {
+            let server = try TLSServer(names: "IP:127.0.0.1")
+            let roots = server.certificate + ".roots"
+            try FileManager.default.copyItem(atPath: server.certificate, toPath: roots)
+            let engine = try LoadEngine(makePlan(port: server.server.port, tls: .init(rootsFile: roots)))
+            try FileManager.default.removeItem(atPath: roots)
+            let error = await #expect(throws: LoadEngineError.self) { try await engine.run() }
+            #expect(error?.code == .tls)
+            func canaries() -> Int {
+                let tasks = (try? FileManager.default.contentsOfDirectory(atPath: "/proc/self/task")) ?? []
+                return tasks.count { ProcFile.read("/proc/self/task/\($0)/comm") == "canary\n" }
+            }
+            // Those of earlier runs end soon after their workers.
+            for _ in 0..<500 where canaries() > 0 { try await Task.sleep(for: .milliseconds(10)) }
+            #expect(canaries() == 0)
+        }
+
+        @Test("journeys are counted in the second in which they begin, not by their first step's requests")
+        func journeyStarts() async throws {
+            let server = ScriptedServer()
+            defer { server.stop() }
+            var never = get("/never")
+            never.when = .exists(.init([.variable(.init(index: 0))]))
+            let result = try await play(
+                makePlan(
+                    port: server.port, rate: .constant(perSecond: 50), seconds: 2,
+                    steps: [.request(never), .loop(.init(rounds: 3, steps: [.request(get("/"))]))]))
+            #expect(result.accounting.scheduled == 300)
+            let starts = result.slices.compactMap(\.journeyStarts)
+            #expect(starts.reduce(0, +) == 100 && (30...70).contains(starts[0]))
+        }
+
