@@ -32,6 +32,10 @@ final class Worker {
     @exclusivity(unchecked) var deadlines: DeadlineLists
     /// Sessions whose next step is taken by the loop, because taking it where its request failed could recurse without end.
     @exclusivity(unchecked) var deferred = WaitingQueue()
+    /// Sessions whose request is due and waits until fewer are in flight.
+    @exclusivity(unchecked) var heldBack = WaitingQueue()
+    /// Something that is due was held back: arrivals are taken in the order of their time, over all sources, until none is left.
+    @exclusivity(unchecked) var isCongested = false
 
     @exclusivity(unchecked) var chunk: RecordChunk
     @exclusivity(unchecked) var counters = WorkerCounters()
@@ -225,11 +229,15 @@ final class Worker {
 
     private func nextDeadline() -> UInt64 {
         var next = min(nextSecond, thinking.nextDeadline, deadlines.nextDeadline, nextWaitDeadline)
-        if deferred.count > 0 { return 0 }
+        if deferred.count > 0 || (isCongested && !isFull) { return 0 }
         if let due = canary?.due { next = min(next, due) }
-        for index in sources.indices {
+        // What was held back waits for an end, not for a time.
+        for index in sources.indices where !(isCongested && isFull) {
             if let offset = sources[index].nextOffset { next = min(next, start &+ offset) }
         }
+    /// As many requests are in flight as may be.
+    var isFull: Bool { counters.inFlight >= maxInFlight }
+
         return min(next, isDraining ? hardEnd : loadEnd, nextCut)
     }
 
