@@ -76,6 +76,10 @@ final class Worker {
     @exclusivity(unchecked) private var margin: UInt64 = 30_000
     private static let marginRange: ClosedRange<UInt64> = 2_000...60_000
     private static let marginStep: UInt64 = 250
+    /// When the loop is awake again at the latest.
+    @exclusivity(unchecked) private var wakeBy: UInt64 = 0
+    /// A wake-up that is later than this counts as a stall of the loop.
+    private static let longLate: UInt64 = 1_000_000
     /// User data of the eventfds that ``StopFlag`` and ``Resolver`` ring; no connection has the highest numbers.
     private static let bell = UInt64.max
     static let lookups = UInt64.max - 1
@@ -83,14 +87,14 @@ final class Worker {
     static let echoes = UInt64.max - 2
     /// Nil for a worker without one.
     @exclusivity(unchecked) var canary: CanaryProbe?
+    /// For tests: called at the end of each second, on the worker's thread.
+    var onSecond: ((Int) -> Void)?
 
     /// - Throws: ``LoadEngineError`` when the kernel has no more epoll instances, or TLS can't be set up.
     init(
         plan: CompiledPlan, number: Int, mailbox: Mailbox, resolver: Resolver, stop: StopFlag
     ) throws(LoadEngineError) {
         self.plan = plan
-    /// For tests: called at the end of each second, on the worker's thread.
-    var onSecond: ((Int) -> Void)?
         self.number = number
         self.mailbox = mailbox
         self.stop = stop
@@ -179,9 +183,12 @@ final class Worker {
             }
             now = Clock.now()
             stalls.record(now - woken)
+            counters.busy += now - woken
             let count = wait(events, now)
             now = Clock.now()
             woken = now
+            // Whatever woke it: it was to be awake by then.
+            if now > wakeBy + Self.longLate { stalls.record(now - wakeBy) }
             for position in 0..<max(0, count) { handle(events[position]) }
             if count > 0 { now = Clock.now() }
         }
@@ -208,9 +215,11 @@ final class Worker {
     private func wait(_ events: UnsafeMutablePointer<epoll_event>, _ now: UInt64) -> Int {
         let deadline = nextDeadline()
         if deadline <= now + margin {
+            wakeBy = now
             return Int(seawall_epoll_wait(epoll, events, Int32(Self.eventCapacity), 0))
         }
         let sleep = deadline - now - margin
+        wakeBy = now + sleep
         let count = seawall_epoll_wait(epoll, events, Int32(Self.eventCapacity), Int64(clamping: sleep))
         if count == 0 {
             // Slept through. Follow the upper quartile of what wake-ups are late by, in small steps: a busy machine's outliers of
@@ -225,6 +234,9 @@ final class Worker {
     /// All sources have a limit of journeys, and have used it up.
     private var isExhausted: Bool { sources.allSatisfy { $0.isExhausted } }
 
+    /// As many requests are in flight as may be.
+    var isFull: Bool { counters.inFlight >= maxInFlight }
+
     private var hasArrivals: Bool { sources.contains { $0.nextOffset != nil } }
 
     private func nextDeadline() -> UInt64 {
@@ -235,9 +247,6 @@ final class Worker {
         for index in sources.indices where !(isCongested && isFull) {
             if let offset = sources[index].nextOffset { next = min(next, start &+ offset) }
         }
-    /// As many requests are in flight as may be.
-    var isFull: Bool { counters.inFlight >= maxInFlight }
-
         return min(next, isDraining ? hardEnd : loadEnd, nextCut)
     }
 
@@ -259,6 +268,7 @@ final class Worker {
 
     private func endSecond(_ now: UInt64) {
         let second = Int((nextSecond - start) / 1_000_000_000) - 1
+        onSecond?(second)
         handOver(endedSecond: second, report: nil)
         nextSecond += 1_000_000_000
         // After a stall of more than a second, the seconds without anything in them are not worth a handover each.
@@ -276,7 +286,6 @@ final class Worker {
 
     private func handOver(endedSecond: Int?, report: WorkerReport?) {
         var full = Handover(chunk: chunk, endedSecond: endedSecond, counters: counters, report: report)
-        onSecond?(second)
         if endedSecond != nil || report != nil {
             full.stalls = stalls.snapshot()
             stalls.removeAll()

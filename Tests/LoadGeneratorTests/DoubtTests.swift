@@ -115,4 +115,77 @@ extension EngineTests {
             #expect(try #require(latency.max) >= 100_000_000 && latency.count == 6)
         }
     }
+
+    @Test("a limit of a group above counts")
+    func above() {
+        let files = [
+            "/sys/fs/cgroup/pod/app/cpu.stat": "throttled_usec 0\n",
+            "/sys/fs/cgroup/pod/cpu.stat": "throttled_usec 3000000\n",
+            "/sys/fs/cgroup/cpu.stat": "usage_usec 1\n",
+        ]
+        #expect(MachineWatch.throttled(groups: "0::/pod/app\n") { files[$0] ?? "" } == 3)
+        #expect(MachineWatch.throttled(groups: "0::/\n") { _ in "throttled_usec 500000\n" } == 0.5)
+    }
+}
+
+@Suite("What the kernel gives in limited numbers")
+struct LimitWatchTests {
+    @Test("ports in use are those of connections and those kept for a while")
+    func ports() {
+        let text = "sockets: used 90\nTCP: inuse 5 orphan 1 tw 20 alloc 9 mem 3\nUDP: inuse 1 mem 0\n"
+        #expect(LimitWatch.portsInUse(text) == 26)
+        #expect(LimitWatch.portsInUse("TCP6: inuse 3\n") == 0 && LimitWatch.portsInUse("TCP: inuse") == 0)
+    }
+
+    @Test("the most that was seen stays")
+    func most() {
+        var watch = LimitWatch(addresses: 2)
+        watch.look()
+        let before = watch.fileDescriptors.most
+        let opened = (0..<50).map { _ in open("/dev/null", O_RDONLY | O_CLOEXEC) }
+        watch.look()
+        let with = watch.fileDescriptors.most
+        for descriptor in opened { close(descriptor) }
+        watch.look()
+        #expect(before > 0 && with >= 50 && watch.fileDescriptors.most >= with)
+        #expect(watch.fileDescriptors.limit >= with && watch.localPorts.limit > 0)
+    }
+}
+
+extension EngineTests {
+    @Suite("A generator that stands still") struct StallTests {
+        private func play(stall: Double, seconds: Double, gracefulStop: Duration) async throws -> LoadResult {
+            let server = ServerProcess()
+            var plan = makePlan(port: server.port, rate: .constant(perSecond: 200), seconds: seconds)
+            plan.sources[0].gracefulStop = gracefulStop
+            let engine = try LoadEngine(
+                plan, lookup: ResolvedTarget.system,
+                onWorkerSecond: { second in if second == 0 { usleep(UInt32(stall * 1e6)) } })
+            let result = try await engine.run()
+            #expect(result.accounting.isBalanced)
+            return result
+        }
+
+        @Test("a second without the generator is in the response time, and the run is not believed")
+        func inTheMiddle() async throws {
+            let result = try await play(stall: 1, seconds: 4, gracefulStop: .seconds(5))
+            #expect(result.accounting.byOutcome[.ok] == 800, "\(result.failureSamples)")
+            let response = LatencyHistogram.merging(result.slices.flatMap(\.samples).map(\.responseTime))
+            #expect(try #require(response.max) > 900_000_000)
+            // A quarter of the load's time: half of it waited for more than half a second.
+            #expect(try #require(response.percentile(90)) > 500_000_000)
+            #expect(result.generator.verdict == .invalid)
+            #expect(
+                result.generator.reasons.contains { $0.contains("stood still for 1") }, "\(result.generator.reasons)")
+        }
+
+        @Test("arrivals that the generator never came to count as its lateness")
+        func untilTheEnd() async throws {
+            let result = try await play(stall: 1.5, seconds: 2, gracefulStop: .zero)
+            #expect((100...200).contains(result.accounting.neverStarted))
+            #expect(try #require(result.generator.scheduleLag.percentile(90)) > 500_000_000)
+            #expect(result.generator.verdict == .invalid)
+            #expect(result.generator.reasons.contains { $0.contains("the rate was not reached") })
+        }
+    }
 }
