@@ -59,8 +59,44 @@ struct EphemeralPortsTests {
             Self.few.warning(plan, [Self.target("10.0.0.1")])?.contains("may need 1200 local ports") == true)
         #expect(Self.few.warning(plan, [Self.target("127.0.0.1")]) == nil)
         #expect(Self.few.warning(plan, [Self.target("::1")]) == nil)
-        plan.sources[0].rate = .closed(users: 10_000)
+        // Closed users go as fast as their pauses let them.
+        plan.sources[0].rate = .closed(users: 1)
+        #expect(Self.few.warning(plan, [Self.target("10.0.0.1")])?.contains("may need 60000 local ports") == true)
+        plan.journeys[0].steps.append(.think(.uniform(.seconds(50), .seconds(70))))
         #expect(Self.few.warning(plan, [Self.target("10.0.0.1")]) == nil)
+    }
+
+    @Test("so are connections that serve few requests, and requests in loops count as often as they are sent")
+    func churnWarning() {
+        let request = Plan.Step.request(get("/"))
+        var plan = makePlan(
+            port: 80, rate: .constant(perSecond: 1), seconds: 1, steps: [.loop(.init(rounds: 4, steps: [request]))])
+        #expect(Self.few.warning(plan, [Self.target("10.0.0.1")]) == nil)
+        plan.connections.maxRequests = 2
+        #expect(
+            Self.few.warning(plan, [Self.target("10.0.0.1")])?.hasPrefix(
+                "a new connection for every 2 requests to web:80 may need 120 local ports") == true)
+        plan.connections.maxRequests = 4
+        #expect(Self.few.warning(plan, [Self.target("10.0.0.1")]) == nil)
+        plan.connections.strategy = .perRequest
+        #expect(Self.few.warning(plan, [Self.target("10.0.0.1")])?.contains("may need 240 local ports") == true)
+        // How often a condition lets a loop go round is not known.
+        let condition = Plan.Condition.exists(.literal("x"))
+        plan.journeys[0].steps = [.loop(.init(rounds: 1_000_000, while: condition, steps: [request]))]
+        #expect(Self.few.warning(plan, [Self.target("10.0.0.1")]) == nil)
+    }
+
+    @Test("closed loads need no more connections than they have users")
+    func closedUsers() throws {
+        var plan = makePlan(port: 80, rate: .closed(users: 10))
+        plan.connections.limitPerTarget = 1_000_000
+        #expect(plan.mostConnectionsPerTarget == 10)
+        try Self.few.check(plan, [Self.target("10.0.0.1")])
+        plan.sources.append(plan.sources[0])
+        plan.sources[1].rate = .rampingUsers(start: 0, stages: [(.seconds(1), 30), (.seconds(1), 5)])
+        #expect(plan.mostConnectionsPerTarget == 40)
+        plan.sources[1].rate = .constant(perSecond: 1)
+        #expect(plan.mostConnectionsPerTarget == plan.maxInFlight)
     }
 }
 
@@ -78,42 +114,6 @@ struct ThrottlingTests {
         #expect(seconds("4:memory:/x\n3:cpu,cpuacct:/job\n0::/none\n") == 1.5)
         #expect(seconds("2:cpuset:/other\n1:cpu:/other\n") == 0.5)
         #expect(seconds("nonsense\n1:cpu\n") == 0)
-    }
-}
-
-extension EngineTests {
-    @Suite("Canary") struct CanaryTests {
-        @Test("an echo is measured beside the load, and is far faster than a slow server")
-        func beside() async throws {
-            let server = ScriptedServer(answering: { connection, _ in
-                usleep(50_000)
-                connection.answer()
-            })
-            defer { server.stop() }
-            var plan = makePlan(port: server.port, rate: .constant(perSecond: 20), seconds: 1)
-            plan.workers = 2
-            let health = try await play(plan).generator
-            // Fifty a second from each of two workers.
-            #expect((90...110).contains(health.canary.count))
-            #expect(try #require(health.canary.percentile(50)) < 20_000_000)
-            #expect(try #require(health.ownPart(50)) >= health.canary.percentile(50) ?? .max)
-        }
-
-        @Test("each worker's echoes come back in order, late ones with their age")
-        func probe() throws {
-            let canary = try Canary(workers: 1)
-            var probe = CanaryProbe(descriptor: canary.probes[0], start: Clock.now() - 100_000_000)
-            defer { close(canary.probes[0]) }
-            probe.send(Clock.now())
-            var latency = LatencyHistogram()
-            while latency.count < 6 {
-                var ready = pollfd(fd: canary.probes[0], events: Int16(POLLIN), revents: 0)
-                try #require(poll(&ready, 1, 5_000) == 1)
-                probe.receive()
-                latency.merge(probe.takeLatency())
-            }
-            #expect(try #require(latency.max) >= 100_000_000 && latency.count == 6)
-        }
     }
 
     @Test("a limit of a group above counts")
@@ -186,6 +186,42 @@ extension EngineTests {
             #expect(try #require(result.generator.scheduleLag.percentile(90)) > 500_000_000)
             #expect(result.generator.verdict == .invalid)
             #expect(result.generator.reasons.contains { $0.contains("the rate was not reached") })
+        }
+    }
+}
+
+extension EngineTests {
+    @Suite("Canary") struct CanaryTests {
+        @Test("an echo is measured beside the load, and is far faster than a slow server")
+        func beside() async throws {
+            let server = ScriptedServer(answering: { connection, _ in
+                usleep(50_000)
+                connection.answer()
+            })
+            defer { server.stop() }
+            var plan = makePlan(port: server.port, rate: .constant(perSecond: 20), seconds: 1)
+            plan.workers = 2
+            let health = try await play(plan).generator
+            // Fifty a second from each of two workers.
+            #expect((90...110).contains(health.canary.count))
+            #expect(try #require(health.canary.percentile(50)) < 20_000_000)
+            #expect(try #require(health.ownPart(50)) >= health.canary.percentile(50) ?? .max)
+        }
+
+        @Test("each worker's echoes come back in order, late ones with their age")
+        func probe() throws {
+            let canary = try Canary(workers: 1)
+            var probe = CanaryProbe(descriptor: canary.probes[0], start: Clock.now() - 100_000_000)
+            defer { close(canary.probes[0]) }
+            probe.send(Clock.now())
+            var latency = LatencyHistogram()
+            while latency.count < 6 {
+                var ready = pollfd(fd: canary.probes[0], events: Int16(POLLIN), revents: 0)
+                try #require(poll(&ready, 1, 5_000) == 1)
+                probe.receive()
+                latency.merge(probe.takeLatency())
+            }
+            #expect(try #require(latency.max) >= 100_000_000 && latency.count == 6)
         }
     }
 }
