@@ -62,7 +62,7 @@ fuzz: setup
 	@# The last -sanitize wins, so the compiler is given both at once: without the fuzzer's there is no coverage to follow.
 	cd $(SANITIZERS) && swift build --product fuzz --sanitize address --sanitize fuzzer \
 	    -Xswiftc -sanitize=address,fuzzer -Xswiftc -O -Xswiftc -DFUZZER --scratch-path .build/fuzz
-	cd $(SANITIZERS) && for target in http1-response json-path histogram; do \
+	cd $(SANITIZERS) && for target in http1-response json-path histogram cookie-jar pattern; do \
 	    mkdir -p .build/fuzz/corpus/$$target && \
 	    .build/fuzz/debug/fuzz $$target -runs=$(FUZZ_RUNS) -seed=1 -max_len=4096 -print_final_stats=1 \
 	        -artifact_prefix=.build/fuzz/ .build/fuzz/corpus/$$target Corpus/$$target || exit 1; \

@@ -19,6 +19,11 @@ static inline void seawall_ssl_set_mode(SSL_CTX *context) {
     SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
 }
 
+/// 1 when an error of OpenSSL's queue is an end of the connection that TLS did not announce.
+static inline int seawall_ssl_is_unexpected_end(unsigned long error) {
+    return ERR_GET_LIB(error) == ERR_LIB_SSL && ERR_GET_REASON(error) == SSL_R_UNEXPECTED_EOF_WHILE_READING;
+}
+
 /// 1 when the library can speak the versions from `lowest` to `highest`.
 static inline int seawall_ssl_set_versions(SSL_CTX *context, int lowest, int highest) {
     return (int)(SSL_CTX_set_min_proto_version(context, lowest) && SSL_CTX_set_max_proto_version(context, highest));

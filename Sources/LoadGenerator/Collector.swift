@@ -26,6 +26,8 @@ struct Collector {
     /// End of the last second that each worker has handed over.
     private var endedSeconds: [Int]
     private(set) var reports: [WorkerReport] = []
+    /// Nanoseconds of the measured time in which each worker's loop was not waiting.
+    private(set) var busy: [UInt64]
     private(set) var stalls = LatencyHistogram()
     private(set) var canary = LatencyHistogram()
     private(set) var lastEnd: UInt64 = 0
@@ -36,6 +38,7 @@ struct Collector {
         self.warmup = warmup
         counters = Array(repeating: WorkerCounters(), count: workers)
         endedSeconds = Array(repeating: -1, count: workers)
+        busy = Array(repeating: 0, count: workers)
     }
 
     // MARK: Taking in
@@ -50,6 +53,7 @@ struct Collector {
         touch(now)
         seconds[now].bytesReceived += handover.counters.bytesReceived - before.bytesReceived
         seconds[now].bytesSent += handover.counters.bytesSent - before.bytesSent
+        seconds[now].journeyStarts += handover.counters.journeysStarted - before.journeysStarted
         if let ended = handover.endedSecond {
             seconds[ended].inFlight += handover.counters.inFlight
             // Seconds that the worker slept through had this many in flight, too.
@@ -59,6 +63,7 @@ struct Collector {
             endedSeconds[worker] = ended
         }
         if UInt64(now) * Self.second >= warmup {
+            busy[worker] += handover.counters.busy - before.busy
             stalls.merge(handover.stalls)
             canary.merge(handover.canary)
         }
@@ -146,6 +151,15 @@ struct Collector {
         }
         refused = [:]
         return seconds.indices.map { seconds[$0].slice($0) }
+    }
+
+    /// Arrivals of open sources, those of them that were missed, and requests that were held back.
+    var arrivals: GeneratorHealth.ArrivalCount {
+        counters.reduce(into: GeneratorHealth.ArrivalCount()) { sum, worker in
+            sum.due += worker.arrivals
+            sum.missed += worker.missedArrivals
+            sum.heldBack += worker.heldBack
+        }
     }
 
     /// Totals over all workers.

@@ -25,6 +25,8 @@ final class CompiledPlan: @unchecked Sendable {
     /// Class 0 is for connecting; then come the distinct timeouts of requests, and being idle, by target.
     let timeouts: [UInt64]
     let variableCount: Int
+    /// Which numbers sessions draw from the counter.
+    let counters: CounterShare
     /// Most loops in each other.
     let loopDepth: Int
     /// End of the last source, in nanoseconds after the start.
@@ -37,8 +39,10 @@ final class CompiledPlan: @unchecked Sendable {
     ///   - plan: Must be free of problems (``Plan/problems()``).
     ///   - targets: The addresses of `plan.targets`, in the same order.
     ///   - shared: What the set-up captured.
-    init(_ plan: Plan, targets: [ResolvedTarget], shared: [[UInt8]] = []) {
+    ///   - counters: For a journey beside the load; otherwise it follows from the plan.
+    init(_ plan: Plan, targets: [ResolvedTarget], shared: [[UInt8]] = [], counters: CounterShare? = nil) {
         self.plan = plan
+        self.counters = counters ?? CounterShare(plan)
         self.targets = targets
         let arena = Arena()
         var builder = RequestBuilder(plan: plan, arena: arena, shared: shared)
@@ -53,7 +57,6 @@ final class CompiledPlan: @unchecked Sendable {
             journeys.append(
                 CompiledJourney(
                     steps: arena.store(compiler.steps), userTable: Int32(journey.userTable ?? -1),
-                    counters: max(1, compiler.counters),
                     feeders: arena.store(plan.feeders(of: journey).map { Int32($0) }),
                     firstRequest: Int32(requestOfStep.count - compiler.requests.count)))
         }
@@ -89,8 +92,6 @@ struct CompiledJourney: BitwiseCopyable {
     var steps: UnsafeBufferPointer<CompiledStep>
     /// −1 for none.
     var userTable: Int32
-    /// How many numbers a session of this journey may draw from the counter, at least 1.
-    var counters: UInt64
     /// Feeders that it has rows of.
     var feeders: UnsafeBufferPointer<Int32>
     /// Index of its first request, under which an arrival without a row is recorded.
@@ -166,6 +167,9 @@ enum CompiledSegment: BitwiseCopyable {
     case counter
     case now(Plan.Template.TimeFormat, Escaping)
     case base64(UnsafeBufferPointer<CompiledSegment>, Escaping)
+    /// Takes the request's own origin off a path that began with a hole: scheme, host and port in lower case, in all ways in which they
+    /// may be written.
+    case ownOrigin(UnsafeBufferPointer<UnsafeRawBufferPointer>)
     /// The `cookie` header's line, when the session has cookies for a request to this target.
     case cookies
     case randomInteger(low: Int, span: UInt64)

@@ -53,6 +53,18 @@ struct CompiledCondition: BitwiseCopyable {
 
     private func compare(_ left: UnsafeRawBufferPointer, _ right: UnsafeRawBufferPointer) -> Bool {
         guard let comparison else { return !left.isEmpty }
+        // Identifiers of 64 bits are not exact as floating-point numbers.
+        if let a = PlainInteger(left), let b = PlainInteger(right) {
+            let order = a.order(to: b)
+            return switch comparison {
+            case .equal: order == 0
+            case .notEqual: order != 0
+            case .less: order < 0
+            case .lessOrEqual: order <= 0
+            case .greater: order > 0
+            case .greaterOrEqual: order >= 0
+            }
+        }
         if let a = Self.number(left), let b = Self.number(right) {
             return switch comparison {
             case .equal: a == b
@@ -85,21 +97,41 @@ struct CompiledCondition: BitwiseCopyable {
     }
 }
 
+/// An integer in decimal digits, of any length, perhaps with a sign.
+private struct PlainInteger {
+    private let isNegative: Bool
+    /// Without leading zeros.
+    private let digits: Slice<UnsafeRawBufferPointer>
+
+    /// Nil for any other text.
+    init?(_ bytes: UnsafeRawBufferPointer) {
+        let sign = bytes.first
+        let digits = bytes.dropFirst(sign == UInt8(ascii: "-") || sign == UInt8(ascii: "+") ? 1 : 0)
+        guard !digits.isEmpty, digits.allSatisfy({ (0x30...0x39).contains($0) }) else { return nil }
+        self.digits = digits.drop { $0 == 0x30 }
+        isNegative = sign == UInt8(ascii: "-") && !self.digits.isEmpty
+    }
+
+    /// −1, 0 or 1.
+    func order(to other: PlainInteger) -> Int {
+        if isNegative != other.isNegative { return isNegative ? -1 : 1 }
+        if digits.elementsEqual(other.digits) { return 0 }
+        let isLess =
+            digits.count != other.digits.count
+            ? digits.count < other.digits.count : digits.lexicographicallyPrecedes(other.digits)
+        return isLess != isNegative ? -1 : 1
+    }
+}
+
 /// Turns the steps of a journey into instructions.
 struct StepCompiler {
     private(set) var steps: [CompiledStep] = []
     /// Most loops in each other.
     private(set) var depth = 0
     private var loops = 0
-    /// How often the steps at this place are played at most in one journey.
-    private var rounds: UInt64 = 1
-    /// Numbers that a session may draw from the counter.
-    private(set) var counters: UInt64 = 0
     private(set) var requests: [Plan.Request] = []
 
     mutating func add(_ step: Plan.Step, _ builder: inout RequestBuilder) {
-        let before = builder.counters
-        defer { counters = Self.sum(counters, Self.product(rounds, UInt64(builder.counters - before))) }
         switch step {
         case .request(let request):
             let jump = request.when.map { addJump(unless: $0, &builder) }
@@ -112,37 +144,27 @@ struct StepCompiler {
             steps.append(.set(variable: Int32(variable.index), builder.segments(of: template)))
         case .group(let condition, let inner):
             let jump = addJump(unless: condition, &builder)
-            for step in inner { addInner(step, &builder) }
+            for step in inner { add(step, &builder) }
             land(jump)
         case .loop(let loop): add(loop, &builder)
         }
-    }
-
-    /// Steps within a step: what they count is not counted for the outer one again.
-    private mutating func addInner(_ step: Plan.Step, _ builder: inout RequestBuilder) {
-        let counted = builder.counters
-        add(step, &builder)
-        builder.counters = counted
     }
 
     private mutating func add(_ loop: Plan.Loop, _ builder: inout RequestBuilder) {
         let level = Int32(loops)
         loops += 1
         depth = max(depth, loops)
-        let outer = rounds
-        rounds = Self.product(rounds, UInt64(max(1, loop.rounds)))
         steps.append(.beginLoop(depth: level))
         let start = Int32(steps.count)
         var jumps: [Int] = []
         if let condition = loop.whileCondition { jumps.append(addJump(unless: condition, &builder)) }
-        for step in loop.steps { addInner(step, &builder) }
+        for step in loop.steps { add(step, &builder) }
         if var condition = loop.untilCondition {
             condition.isNegated.toggle()
             jumps.append(addJump(unless: condition, &builder))
         }
         steps.append(.nextRound(depth: level, limit: UInt32(clamping: loop.rounds), to: start))
         for jump in jumps { land(jump) }
-        rounds = outer
         loops -= 1
     }
 
@@ -167,11 +189,4 @@ struct StepCompiler {
         default: break
         }
     }
-
-    // More than 2^32 numbers a session would leave too few sessions; beyond it numbers come again.
-    private static func product(_ a: UInt64, _ b: UInt64) -> UInt64 {
-        let (value, overflow) = a.multipliedReportingOverflow(by: b)
-        return overflow ? 1 << 32 : min(value, 1 << 32)
-    }
-    private static func sum(_ a: UInt64, _ b: UInt64) -> UInt64 { min(a + b, 1 << 32) }
 }

@@ -12,7 +12,7 @@ final class CookieJar {
         var name: [UInt8]
         var value: [UInt8]
         /// In lower case, without a leading dot.
-        var domain: String
+        var domain: [UInt8]
         /// For this host alone, not for those below it.
         var isHostOnly: Bool
         var path: [UInt8]
@@ -39,14 +39,13 @@ final class CookieJar {
     /// Takes the cookies that the head of an answer sets.
     func takeCookies(from head: UnsafeRawBufferPointer, target: ResolvedTarget) {
         HTTP1Head.forEachValue(of: "set-cookie", in: head) { line in
-            take(line, host: target.target.host, isTLS: target.target.tls != nil, now: Self.now)
+            take(line, host: target.hostBytes, isTLS: target.target.tls != nil, now: Self.now)
         }
     }
 
-    /// `now` is Unix time in seconds.
-    func take(_ line: UnsafeRawBufferPointer, host: String, isTLS: Bool, now: Int) {
+    /// `host` is in lower case, `now` is Unix time in seconds.
+    func take(_ line: UnsafeRawBufferPointer, host: [UInt8], isTLS: Bool, now: Int) {
         guard line.count <= Self.maximumLength, let (name, value) = Self.pair(in: line) else { return }
-        let host = host.lowercased()
         var cookie = Cookie(
             name: name, value: value, domain: host, isHostOnly: true, path: Self.standardPath(requestPath),
             isSecure: false,
@@ -57,11 +56,16 @@ final class CookieJar {
             let value = parts.count == 2 ? Self.trimmed(parts[1]) : []
             switch String(decoding: Self.trimmed(parts[0]), as: UTF8.self).lowercased() {
             case "domain":
-                var domain = String(decoding: value, as: UTF8.self).lowercased()
-                if domain.hasPrefix(".") { domain.removeFirst() }
-                if domain.isEmpty || domain == host { continue }
+                var domain = Array(String(decoding: value, as: UTF8.self).lowercased().utf8)
+                if domain.first == UInt8(ascii: ".") { domain.removeFirst() }
+                // An address, or a name like "localhost", has no names below it.
+                if domain.isEmpty || domain == host && (Self.isAddress(host) || !domain.contains(UInt8(ascii: "."))) {
+                    continue
+                }
                 // Another domain's cookie, or one for all of "com", is not for this jar.
-                guard Self.matches(host, domain), domain.contains("."), !Self.isAddress(host) else { return }
+                guard Self.matches(host: host, domain), domain.contains(UInt8(ascii: ".")), !Self.isAddress(host) else {
+                    return
+                }
                 cookie.domain = domain
                 cookie.isHostOnly = false
             case "path": if value.first == UInt8(ascii: "/") { cookie.path = value }
@@ -99,12 +103,16 @@ final class CookieJar {
     /// Appends the line of the `cookie` header for a request, when there are cookies for it. The request's line, with its path, is what
     /// `request` has begun with.
     func write(to request: inout RawBytes, target: ResolvedTarget) {
+        write(to: &request, host: target.hostBytes, isTLS: target.target.tls != nil, now: Self.now)
+    }
+
+    /// `host` is in lower case, `now` is Unix time in seconds.
+    func write(to request: inout RawBytes, host: [UInt8], isTLS: Bool, now: Int) {
         requestPath.removeAll(keepingCapacity: true)
         if let start = request.bytes.firstIndex(of: 0x20) {
             requestPath += request.bytes[(start + 1)...].prefix { $0 != 0x20 && $0 != UInt8(ascii: "?") }
         }
-        if cookies.isEmpty { return }
-        write(to: &request, host: target.target.host, isTLS: target.target.tls != nil, now: Self.now)
+        if !cookies.isEmpty { append(to: &request, host: host, isTLS: isTLS, now: now) }
     }
 
     private static var now: Int {
@@ -113,12 +121,11 @@ final class CookieJar {
         return time.tv_sec
     }
 
-    private func write(to request: inout RawBytes, host: String, isTLS: Bool, now: Int) {
-        let host = host.lowercased()
+    private func append(to request: inout RawBytes, host: [UInt8], isTLS: Bool, now: Int) {
         var isFirst = true
         for cookie in cookies {
-            guard cookie.isHostOnly ? cookie.domain == host : Self.matches(host, cookie.domain),
-                Self.matches(requestPath, cookie.path), isTLS || !cookie.isSecure,
+            guard cookie.isHostOnly ? cookie.domain == host : Self.matches(host: host, cookie.domain),
+                Self.matches(path: requestPath, cookie.path), isTLS || !cookie.isSecure,
                 cookie.expires.map({ $0 > now }) ?? true
             else { continue }
             if isFirst { request.append("cookie: ") } else { request.append("; ") }
@@ -133,18 +140,21 @@ final class CookieJar {
     // MARK: Matching
 
     /// RFC 6265, 5.1.3.
-    private static func matches(_ host: String, _ domain: String) -> Bool {
-        host == domain || (host.hasSuffix("." + domain) && !isAddress(host))
+    private static func matches(host: [UInt8], _ domain: [UInt8]) -> Bool {
+        if host == domain { return true }
+        let dot = host.count - domain.count - 1
+        return dot >= 0 && host[dot] == UInt8(ascii: ".") && host[(dot + 1)...].elementsEqual(domain)
+            && !isAddress(host)
     }
 
     /// RFC 6265, 5.1.4.
-    private static func matches(_ path: [UInt8], _ prefix: [UInt8]) -> Bool {
+    private static func matches(path: [UInt8], _ prefix: [UInt8]) -> Bool {
         guard path.starts(with: prefix) else { return false }
         return path.count == prefix.count || prefix.last == UInt8(ascii: "/") || path[prefix.count] == UInt8(ascii: "/")
     }
 
-    private static func isAddress(_ host: String) -> Bool {
-        host.contains(":") || host.utf8.allSatisfy { (0x30...0x39).contains($0) || $0 == UInt8(ascii: ".") }
+    private static func isAddress(_ host: [UInt8]) -> Bool {
+        host.contains(UInt8(ascii: ":")) || host.allSatisfy { (0x30...0x39).contains($0) || $0 == UInt8(ascii: ".") }
     }
 
     /// RFC 6265, 5.1.4: the request's path up to its last slash.

@@ -12,6 +12,8 @@ struct EngineRun: Sendable {
     let wantsChanges: Bool
     let onStart: @Sendable (UInt64) -> Void
     let onTick: @Sendable (LoadTick) -> Void
+    /// For tests: called by each worker's thread at the end of each second.
+    var onWorkerSecond: (@Sendable (Int) -> Void)?
 
     /// Time for the threads to come up before the load begins.
     private static let lead: UInt64 = 20_000_000
@@ -25,19 +27,23 @@ struct EngineRun: Sendable {
     private struct Passenger: @unchecked Sendable { let worker: Worker }
 
     func play() -> Result<LoadResult, LoadEngineError> {
-        let start = Clock.now() + Self.lead
         var mailboxes: [Mailbox] = []
         var passengers: [Passenger] = []
+        let start: UInt64
         do throws(LoadEngineError) {
-            let canary = try Canary(workers: compiled.plan.workers)
             for number in 0..<compiled.plan.workers {
                 let mailbox = Mailbox()
                 mailboxes.append(mailbox)
-                passengers.append(
-                    Passenger(
-                        worker: try Worker(
-                            plan: compiled, number: number, start: start, mailbox: mailbox, resolver: resolver,
-                            stop: stop, canary: canary.probes[number])))
+                let worker = try Worker(
+                    plan: compiled, number: number, mailbox: mailbox, resolver: resolver, stop: stop)
+                worker.onSecond = onWorkerSecond
+                passengers.append(Passenger(worker: worker))
+            }
+            // From here on nothing fails before the workers own the canary's sockets, and nothing takes long.
+            let canary = try Canary(workers: compiled.plan.workers)
+            start = Clock.now() + Self.lead
+            for (passenger, probe) in zip(passengers, canary.probes) {
+                passenger.worker.begin(at: start, canary: probe)
             }
         } catch {
             return .failure(error)
@@ -61,6 +67,7 @@ struct EngineRun: Sendable {
             start: start, warmup: warmup, workers: mailboxes.count, layout: compiled.layout)
         var measured: (from: MachineWatch, to: MachineWatch)?
         let before = MachineWatch()
+        var limits = LimitWatch(addresses: compiled.targets.flatMap(\.addresses).count)
         var next = 0
         while collector.reports.count < mailboxes.count {
             sleep(Self.pollNanoseconds)
@@ -78,15 +85,17 @@ struct EngineRun: Sendable {
                         slice: collector.slice(next),
                         changed: wantsChanges ? collector.takeChanged(through: next, now: now) : [],
                         inFlight: collector.inFlight, elapsedNanoseconds: now - start))
+                limits.look()
                 next += 1
                 collector.settle(before: next - 2)
                 if next % 10 == 0 { collector.settleLate() }
             }
         }
         for thread in threads { thread.join() }
+        limits.look()
         let end = Clock.now()
         if let from = measured?.from { measured = (from, MachineWatch()) }
-        return result(&collector, start: start, end: end, measured ?? (before, MachineWatch()), warmup: warmup)
+        return result(&collector, start: start, end: end, measured ?? (before, MachineWatch()), limits, warmup: warmup)
     }
 
     private func drain(_ mailboxes: [Mailbox], _ collector: inout Collector) {
@@ -109,7 +118,7 @@ struct EngineRun: Sendable {
 
     private func result(
         _ collector: inout Collector, start: UInt64, end: UInt64, _ machine: (from: MachineWatch, to: MachineWatch),
-        warmup: UInt64
+        _ limits: LimitWatch, warmup: UInt64
     ) -> LoadResult {
         let wasStopped = stop.isSet
         let workersEnd = collector.reports.map(\.endedAt).max() ?? end
@@ -124,10 +133,14 @@ struct EngineRun: Sendable {
         let steal = machine.to.steal(since: machine.from)
         let throttled = machine.to.throttledSeconds - machine.from.throttledSeconds
         let measuredSeconds = Double(workersEnd - min(workersEnd, start + warmup)) / 1e9
+        let busyShare = measuredSeconds > 0 ? Double(collector.busy.max() ?? 0) / 1e9 / measuredSeconds : 0
+        let arrivals = collector.arrivals
         let verdict = GeneratorVerdict(
-            lag: collector.scheduleLag, canary: collector.canary, responseTime: responseTime, steal: steal,
-            throttledSeconds: throttled,
-            seconds: measuredSeconds, accounting: accounting, failures: failures)
+            GeneratorObservation(
+                lag: collector.scheduleLag, canary: collector.canary, stalls: collector.stalls,
+                responseTime: responseTime, steal: steal, throttledSeconds: throttled, seconds: measuredSeconds,
+                busyShare: busyShare, arrivals: arrivals, fileDescriptors: limits.fileDescriptors,
+                localPorts: limits.localPorts, accounting: accounting, failures: failures))
         let lastEnd = max(collector.lastEnd, start) - start
         // Sources with a number of journeys end the load when they have played them.
         let isExhausted = collector.reports.allSatisfy(\.isExhausted)
@@ -138,7 +151,9 @@ struct EngineRun: Sendable {
             generator: GeneratorHealth(
                 verdict: verdict.verdict, reasons: verdict.reasons, scheduleLag: collector.scheduleLag,
                 loopStalls: collector.stalls, canary: collector.canary, workers: compiled.plan.workers,
-                cpuSeconds: machine.to.cpuSeconds - machine.from.cpuSeconds, steal: steal, throttledSeconds: throttled),
+                cpuSeconds: machine.to.cpuSeconds - machine.from.cpuSeconds, steal: steal, throttledSeconds: throttled,
+                busyShare: busyShare, arrivals: arrivals, fileDescriptors: limits.fileDescriptors,
+                localPorts: limits.localPorts),
             failureSamples: samples(failures),
             addresses: AddressUse.merging(collector.reports.flatMap(\.addresses)), plannedNanoseconds: planned,
             actualNanoseconds: wasStopped ? lastEnd : max(lastEnd, planned), warmupNanoseconds: warmup,

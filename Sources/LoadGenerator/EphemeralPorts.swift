@@ -35,7 +35,7 @@ struct EphemeralPorts {
 
     /// - Throws: an error with the number needed when the plan may want more connections at once than there are ports.
     func check(_ plan: Plan, _ targets: [ResolvedTarget]) throws(LoadEngineError) {
-        let perTarget = min(plan.connections.limitPerTarget, plan.maxInFlight)
+        let perTarget = plan.mostConnectionsPerTarget
         var needed: [[UInt8]: Int] = [:]
         for target in targets {
             // In turn over all addresses, so each gets its share.
@@ -51,42 +51,108 @@ struct EphemeralPorts {
                 + "them; lower the limit of connections, or widen net.ipv4.ip_local_port_range")
     }
 
-    /// What may go wrong with a new connection for each request: the kernel keeps the port of each one that this side closes first.
+    /// What may go wrong with connections that serve few requests: the kernel keeps the port of each one that this side closes first.
     ///
     /// Only a warning, since a server that closes first keeps the port on its own side.
     func warning(_ plan: Plan, _ targets: [ResolvedTarget]) -> String? {
-        guard plan.connections.strategy == .perRequest else { return nil }
+        guard let served = plan.requestsPerConnection else { return nil }
         var worst: (needed: Int, place: String)?
         for (index, target) in targets.enumerated() {
-            let rate = plan.mostRequestsPerSecond(to: index)
+            let rate = plan.mostRequestsPerSecond(to: index) / Double(served)
             let kept = target.addresses.allSatisfy(\.isLoopback) ? secondsKept.loopback : secondsKept.elsewhere
             let needed = Int(min(rate * kept, 1e9)) / target.addresses.count
             if needed > available, needed > worst?.needed ?? 0 { worst = (needed, target.target.place) }
         }
         return worst.map {
-            "a connection for each request to \($0.place) may need \($0.needed) local ports, since the kernel keeps each for a "
+            "a new connection for \(served == 1 ? "each request" : "every \(served) requests") to \($0.place) may need \($0.needed) local ports, since the kernel keeps each for a "
                 + "while, and this machine has \(available); set net.ipv4.tcp_tw_reuse=1 or lower the rate"
         }
     }
 }
 
 extension Plan {
-    /// Requests a second to a target at the highest rate of all open sources together; closed ones go as fast as they can and
-    /// are not counted, and what stands in a loop is counted once.
+    /// Most connections to one target at once. Closed loads have no more requests under way than users.
+    var mostConnectionsPerTarget: Int {
+        let users = sources.reduce(0) { sum, source in
+            let most =
+                switch source.rate {
+                case .closed(let users): users
+                case .rampingUsers(let start, let stages): max(start, stages.map(\.target).max() ?? 0)
+                case .constant, .ramping: maxInFlight
+                }
+            return min(maxInFlight, sum + most)
+        }
+        return min(connections.limitPerTarget, maxInFlight, max(1, users))
+    }
+
+    /// Requests that a connection serves before this side closes it; nil when it stays open for as long as it is used.
+    fileprivate var requestsPerConnection: Int? {
+        if connections.strategy == .perRequest { return 1 }
+        return connections.maxRequests
+    }
+
+    /// What a request is taken to last at least, in seconds, where a closed load says nothing else.
+    private static let shortestRequest = 0.001
+
+    /// Requests a second to a target at the highest rate of all sources together. A closed user's rate is taken from the length of
+    /// its journeys, and a loop that a condition may end counts as one round.
     fileprivate func mostRequestsPerSecond(to target: Int) -> Double {
         sources.reduce(0) { sum, source in
+            let weight = source.journeys.reduce(0) { $0 + $1.weight }
+            func mean(_ value: (Journey) -> Double) -> Double {
+                source.journeys.reduce(0) { $0 + $1.weight / weight * value(journeys[$1.journey]) }
+            }
+            let seconds = mean { journey in
+                journey.sum { step in
+                    switch step {
+                    case .request: Self.shortestRequest
+                    case .think(let think): think.mean
+                    case .set, .group, .loop: 0
+                    }
+                }
+            }
             let highest: Double =
                 switch source.rate {
                 case .constant(let rate): rate
                 case .ramping(let start, let stages): max(start, stages.map(\.target).max() ?? 0)
-                case .closed, .rampingUsers: 0
+                case .closed(let users): Double(users) / seconds
+                case .rampingUsers(let start, let stages):
+                    Double(max(start, stages.map(\.target).max() ?? 0)) / seconds
                 }
-            let weight = source.journeys.reduce(0) { $0 + $1.weight }
-            let requests = source.journeys.reduce(0.0) { total, entry in
-                let count = journeys[entry.journey].requests.count { $0.target == target }
-                return total + entry.weight / weight * Double(count)
+            return sum
+                + highest
+                * mean { journey in
+                    journey.sum { step in
+                        if case .request(let request) = step, request.target == target { 1 } else { 0 }
+                    }
+                }
+        }
+    }
+}
+
+extension Plan.Journey {
+    /// The sum of a value over all steps that are played, those in loops as often as they are.
+    fileprivate func sum(_ value: (Plan.Step) -> Double) -> Double { Self.sum(steps, value) }
+
+    private static func sum(_ steps: [Plan.Step], _ value: (Plan.Step) -> Double) -> Double {
+        steps.reduce(0) { total, step in
+            switch step {
+            case .request, .think, .set: return total + value(step)
+            case .group(_, let inner): return total + sum(inner, value)
+            case .loop(let loop):
+                let isCertain = loop.whileCondition == nil && loop.untilCondition == nil
+                return total + Double(isCertain ? loop.rounds : 1) * sum(loop.steps, value)
             }
-            return sum + highest * requests
+        }
+    }
+}
+
+extension Plan.Think {
+    /// In seconds.
+    fileprivate var mean: Double {
+        switch self {
+        case .fixed(let time), .exponential(let time): Double(time.nanoseconds) / 1e9
+        case .uniform(let low, let high): (Double(low.nanoseconds) + Double(high.nanoseconds)) / 2e9
         }
     }
 }

@@ -83,6 +83,9 @@ extension FailureKey.Cause {
 }
 
 extension FailureKey.Cause {
+    /// The outcome of a request whose connection broke in this way.
+    var brokenOutcome: OutcomeIndex { if case .tls = self { .tls } else { .connection } }
+
     /// Whether it has nothing to do with the particular request.
     var isAboutConnection: Bool {
         switch self {

@@ -3,7 +3,10 @@
 internal import Glibc
 
 /// What the engine needs from a response's head.
-struct HTTP1Head {
+///
+/// A head that has not come in whole is read on where the last call stopped, at the start of a line, so that a server that sends
+/// line by line or byte by byte does not make every piece cost a new reading of all that came before.
+struct HTTP1Head: BitwiseCopyable {
     enum Result {
         case incomplete
         case malformed(HTTP1Problem)
@@ -16,22 +19,27 @@ struct HTTP1Head {
     private(set) var contentLength: UInt64?
     private(set) var hasTransferEncoding = false
     private(set) var isChunked = false
+    /// A `connection` header with `close` was there; another one with `keep-alive` does not take it back.
+    private var closes = false
+    /// Start of the first line that was not read; 0 before the status line.
+    private var position = 0
+    /// Bytes in which no further line ends.
+    private var searched = 0
 
-    /// Reads a whole head from the start of `bytes`.
-    ///
-    /// - Parameter searched: bytes that an earlier call saw and found incomplete, so that a server that sends byte by byte
-    ///   does not make every byte cost a new reading.
-    mutating func parse(_ bytes: UnsafeRawBufferPointer, from searched: Int) -> Result {
+    /// Reads a head from the start of `bytes`, which hold what earlier calls found incomplete, and more.
+    mutating func parse(_ bytes: UnsafeRawBufferPointer) -> Result {
         guard let base = bytes.baseAddress?.assumingMemoryBound(to: UInt8.self) else { return .incomplete }
         let count = bytes.count
-        switch parseStatusLine(base, count) {
-        case .complete: break
-        case let other: return other
+        if position == 0 {
+            switch parseStatusLine(base, count) {
+            case .complete: break
+            case let other: return other
+            }
+            guard let next = lineEnd(base, count, from: max(12, searched)) else { return incomplete(count) }
+            position = next
         }
-        if searched > 0, memchr(base + searched, 0x0a, count - searched) == nil { return .incomplete }
-        guard var position = lineEnd(base, count, from: 12) else { return .incomplete }
         // Line by line, and only whole lines: what a head comes to does not depend on how its bytes were cut.
-        while let next = lineEnd(base, count, from: position) {
+        while let next = lineEnd(base, count, from: max(position, searched)) {
             let start = position
             let first = base[start]
             position = next
@@ -44,6 +52,11 @@ struct HTTP1Head {
             let name = UnsafeRawBufferPointer(start: base + start, count: colon - start)
             if let problem = read(name: name, value: trimmed(base, colon + 1, next)) { return .malformed(problem) }
         }
+        return incomplete(count)
+    }
+
+    private mutating func incomplete(_ count: Int) -> Result {
+        searched = count
         return .incomplete
     }
 
@@ -72,8 +85,9 @@ struct HTTP1Head {
         switch name.count {
         case 10 where equals(name, "connection"):
             if containsToken(value, "close") {
+                closes = true
                 keepsAlive = false
-            } else if containsToken(value, "keep-alive") {
+            } else if !closes, containsToken(value, "keep-alive") {
                 keepsAlive = true
             }
         case 14 where equals(name, "content-length"):

@@ -31,12 +31,14 @@ struct HTTP1ResponseParser: BitwiseCopyable {
     private(set) var status: Int16 = 0
     /// Whether the connection may be used again after this response.
     private(set) var keepsAlive = true
-    /// Where the final head lies in the bytes offered when it was read.
+    /// Where the final head lies in the bytes of the last call, when that call read it to its end; otherwise both are 0. Interim
+    /// heads are never told.
     private(set) var headStart = 0
     private(set) var headEnd = 0
     private var expectsNoBody = false
     private var remaining: UInt64 = 0
-    private var searched = 0
+    /// What was read of an unfinished head.
+    private var unfinished = HTTP1Head()
     private var interim = 0
     private var lineBytes = 0
     private var digits = 0
@@ -53,6 +55,8 @@ struct HTTP1ResponseParser: BitwiseCopyable {
     /// Reads on. `body` gets the parts of the body, which lie in `input`.
     mutating func parse(_ input: UnsafeRawBufferPointer, body: (UnsafeRawBufferPointer) -> Void) -> Result {
         var position = 0
+        headStart = 0
+        headEnd = 0
         if state == .head {
             switch parseHeads(input, &position) {
             case .some(let result): return result
@@ -68,19 +72,18 @@ struct HTTP1ResponseParser: BitwiseCopyable {
     private mutating func parseHeads(_ input: UnsafeRawBufferPointer, _ position: inout Int) -> Result? {
         while true {
             let unread = UnsafeRawBufferPointer(rebasing: input[position...])
-            var head = HTTP1Head()
-            switch head.parse(unread, from: searched) {
+            var head = unfinished
+            switch head.parse(unread) {
             case .incomplete:
                 if unread.count > Self.maximumHead { return .malformed(.headTooLarge) }
-                searched = unread.count
+                unfinished = head
                 return .needMore(consumed: position)
             case .malformed(let problem):
                 return .malformed(problem)
             case .complete(let length):
                 if length > Self.maximumHead { return .malformed(.headTooLarge) }
-                searched = 0
-                headStart = position
-                headEnd = position + length
+                unfinished = HTTP1Head()
+                let start = position
                 position += length
                 if head.status == 101 { return .malformed(.unexpectedUpgrade) }
                 if head.status < 200 {
@@ -88,6 +91,8 @@ struct HTTP1ResponseParser: BitwiseCopyable {
                     if interim > Self.maximumInterim { return .malformed(.tooManyInterimResponses) }
                     continue
                 }
+                headStart = start
+                headEnd = position
                 return begin(head, consumed: position)
             }
         }

@@ -49,6 +49,8 @@ package final class LoadEngine: Sendable {
     private let resolver: Resolver
     private let stopFlag: StopFlag
     private let hasRun = Atomic(false)
+    /// For tests: see ``EngineRun``.
+    private let onWorkerSecond: (@Sendable (Int) -> Void)?
 
     /// Checks the plan, looks up the hosts, reads the certificates to trust and makes sure of enough file descriptors and
     /// local ports.
@@ -58,8 +60,13 @@ package final class LoadEngine: Sendable {
         try self.init(plan, lookup: ResolvedTarget.system)
     }
 
-    /// - Parameter lookup: Stands in for the system's resolver.
-    init(_ plan: Plan, lookup: @escaping ResolvedTarget.Lookup) throws(LoadEngineError) {
+    /// - Parameters:
+    ///   - lookup: Stands in for the system's resolver.
+    ///   - onWorkerSecond: Called by each worker's thread at the end of each second.
+    init(
+        _ plan: Plan, lookup: @escaping ResolvedTarget.Lookup, onWorkerSecond: (@Sendable (Int) -> Void)? = nil
+    ) throws(LoadEngineError) {
+        self.onWorkerSecond = onWorkerSecond
         let problems = plan.problems()
         if !problems.isEmpty {
             throw LoadEngineError(.impossiblePlan, problems.joined(separator: "\n"))
@@ -130,19 +137,20 @@ package final class LoadEngine: Sendable {
             var shared: [[UInt8]] = []
             if let setUp = plan.setUp {
                 let side = SideJourney(
-                    plan: plan, targets: targets, resolver: resolver, name: "set-up", shared: [], stop: stopFlag)
+                    plan: plan, targets: targets, resolver: resolver, name: "set-up", shared: [],
+                    counters: .setUp(of: plan), stop: stopFlag)
                 shared = try side.play(setUp, values: plan.sharedCount)
             }
             let compiled = CompiledPlan(plan, targets: targets, shared: shared)
             let run = EngineRun(
                 compiled: compiled, resolver: resolver, stop: stopFlag, wantsChanges: wantsChanges, onStart: onStart,
-                onTick: onTick)
+                onTick: onTick, onWorkerSecond: onWorkerSecond)
             let played = run.play()
             guard let tearDown = plan.tearDown else { return played }
             // With a flag of its own: it tidies up after a load that was stopped, too.
             let side = SideJourney(
                 plan: plan, targets: targets, resolver: resolver, name: "tear-down", shared: shared,
-                stop: try StopFlag())
+                counters: .tearDown(of: plan), stop: try StopFlag())
             do throws(LoadEngineError) {
                 _ = try side.play(tearDown, values: 0)
                 return played

@@ -40,7 +40,8 @@ struct MachineWatch {
     }
 
     /// From the text of /proc/self/cgroup: lines `number:controllers:path`, where version 2 has no controllers and version 1 has
-    /// one line for `cpu`, perhaps with others.
+    /// one line for `cpu`, perhaps with others. A limit of a group above throttles this process, too, and is counted there: the
+    /// most of all groups on the way counts.
     static func throttled(groups: String, read: (String) -> String) -> Double {
         for line in groups.split(separator: "\n") {
             let parts = line.split(separator: ":", maxSplits: 2, omittingEmptySubsequences: false)
@@ -51,12 +52,26 @@ struct MachineWatch {
                 ? ([""], "throttled_usec", 1e6)
                 : controllers.contains("cpu") ? (["/\(parts[1])", "/cpu"], "throttled_time", 1e9) : ([], "", 1)
             for folder in folders {
-                for entry in read("/sys/fs/cgroup\(folder)\(parts[2])/cpu.stat").split(separator: "\n") {
-                    let words = entry.split(separator: " ")
-                    if words.count == 2, words[0] == key, let time = Double(words[1]) { return time / scale }
+                let times = groupsAbove(parts[2]).compactMap { group -> Double? in
+                    time(of: key, in: read("/sys/fs/cgroup\(folder)\(group)/cpu.stat"))
                 }
+                if let most = times.max() { return most / scale }
             }
         }
         return 0
+    }
+
+    /// A group's path and those of the groups that it lies in: "/a/b", "/a" and "".
+    private static func groupsAbove(_ path: Substring) -> [String] {
+        let names = path.split(separator: "/")
+        return (0...names.count).reversed().map { names.prefix($0).reduce("") { "\($0)/\($1)" } }
+    }
+
+    private static func time(of key: String, in statistics: String) -> Double? {
+        for entry in statistics.split(separator: "\n") {
+            let words = entry.split(separator: " ")
+            if words.count == 2, words[0] == key { return Double(words[1]) }
+        }
+        return nil
     }
 }

@@ -57,6 +57,21 @@ struct RawBytes: BitwiseCopyable {
         memmove(base, base + removed, count)
     }
 
+    /// Removes bytes in the middle; those behind move up.
+    mutating func removeSubrange(_ range: Range<Int>) {
+        precondition(range.lowerBound >= 0 && range.upperBound <= count)
+        guard let base, !range.isEmpty else { return }
+        memmove(base + range.lowerBound, base + range.upperBound, count - range.upperBound)
+        count -= range.count
+    }
+
+    /// Makes room, so that the next `added` bytes are appended without moving what is there.
+    mutating func reserve(_ added: Int) {
+        let before = count
+        _ = grow(by: added)
+        count = before
+    }
+
     mutating func truncate(to newCount: Int) { count = min(count, max(0, newCount)) }
 
     /// Gives the memory back.

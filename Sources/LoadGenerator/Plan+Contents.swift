@@ -43,7 +43,8 @@ extension Plan.Step {
         }
     }
 
-    fileprivate var templates: [Plan.Template] {
+    /// All templates of this step and of the steps in it.
+    var templates: [Plan.Template] {
         switch self {
         case .request(let request): request.templates
         case .think: []
@@ -74,7 +75,7 @@ extension Plan.Request {
 }
 
 extension Plan.Condition {
-    fileprivate var templates: [Plan.Template] { [left, right] }
+    var templates: [Plan.Template] { [left, right] }
 }
 
 extension Plan.Check {

@@ -11,6 +11,11 @@ extension Plan {
         if !(1...256).contains(workers) { problems.append("workers must be 1 to 256, not \(workers)") }
         if maxInFlight < 1 { problems.append("maxInFlight must be at least 1, not \(maxInFlight)") }
         problems += connections.problems()
+        if (1...256).contains(workers), connections.limitPerTarget < workers {
+            problems.append(
+                "the limit of \(connections.limitPerTarget) connections to a target must be at least the number of workers, "
+                    + "\(workers): each has connections of its own")
+        }
         for target in targets { problems += (target.tls?.problems() ?? []).map { "target \(target.name): \($0)" } }
         for target in targets where !(1...65_535).contains(target.port) {
             problems.append("target \(target.name): port \(target.port) is not in 1 to 65535")

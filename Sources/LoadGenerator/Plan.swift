@@ -26,7 +26,10 @@ package struct Plan: Sendable {
     package var connections = Connections()
     /// Number of engine threads.
     package var workers = 1
-    /// Arrivals beyond this number of requests in flight are recorded as never started.
+    /// Requests that come due while this many are in flight wait until others have ended. They are not left out and not sent at the
+    /// price of their time: their wait is response time, as if the target had made them wait, so that percentiles are right
+    /// whatever this is. Arrivals that are held back cost no memory. Those whose turn has not come when their source is cut are never
+    /// started, at their age then; so is every arrival without a row, at its age at the end of the run.
     package var maxInFlight = 100_000
 
     package init(seed: UInt64, targets: [Target], journeys: [Journey], sources: [Source]) {

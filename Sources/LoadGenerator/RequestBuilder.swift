@@ -7,7 +7,7 @@ enum Escaping: UInt8, BitwiseCopyable {
     case none
     /// A path, a query or a form: everything but unreserved characters is percent-encoded.
     case percent
-    /// A whole URL path, for a path that begins with a hole, such as a captured `Location`: only what no URL may hold is encoded.
+    /// A whole URL, for the hole that a path begins with, such as a captured `Location`: only what no URL may hold is encoded.
     case url
     /// A header: control characters are left out.
     case header
@@ -25,8 +25,6 @@ struct RequestBuilder {
     private(set) var conditions: [CompiledCondition] = []
     private(set) var patterns: [Pattern] = []
     private var checkCount: Int32 = 0
-    /// Uses of the counter so far.
-    var counters = 0
     /// What the set-up captured.
     private let shared: [[UInt8]]
 
@@ -120,8 +118,7 @@ struct RequestBuilder {
         let names = Set(request.headers.map { $0.name.lowercased() })
         var pieces = Pieces()
         pieces.append(request.method + " ")
-        let beginsWithHole = if case .literal? = request.path.segments.first { false } else { true }
-        append(request.path, escaping: beginsWithHole ? .url : .percent, to: &pieces)
+        append(path: request.path, origins: origins(of: request), to: &pieces)
         pieces.append(" HTTP/1.1\r\n")
         if !names.contains("host") { pieces.append("host: \(target.hostHeader)\r\n") }
         if !names.contains("user-agent") { pieces.append("user-agent: seawall\r\n") }
@@ -152,6 +149,28 @@ struct RequestBuilder {
         return pieces.pieces
     }
 
+    /// A hole at the start may hold a whole URL; those behind it are parts of a path or a query as in any other.
+    private mutating func append(path: Plan.Template, origins: [[UInt8]], to pieces: inout Pieces) {
+        guard let first = path.segments.first else { return }
+        if case .literal = first {
+            append(path, escaping: .percent, to: &pieces)
+            return
+        }
+        append([first], escaping: .url, to: &pieces)
+        pieces.append(.ownOrigin(arena.store(origins.map { arena.store($0) })))
+        append(Array(path.segments.dropFirst()), escaping: .percent, to: &pieces)
+    }
+
+    /// What a URL of the request's own target begins with: with the port and, where it is the scheme's own, without, after the
+    /// scheme or after the slashes alone; and the same with the host that the request gives itself.
+    private func origins(of request: Plan.Request) -> [[UInt8]] {
+        let target = plan.targets[request.target]
+        let own = request.headers.first { $0.name.lowercased() == "host" }?.value.literalBytes
+        let hosts = [target.hostHeader, target.hostAndPort] + (own.map { [String(decoding: $0, as: UTF8.self)] } ?? [])
+        let schemes = [target.tls == nil ? "http://" : "https://", "//"]
+        return hosts.flatMap { host in schemes.map { Array(($0 + host).lowercased().utf8) } }
+    }
+
     private mutating func append(_ template: Plan.Template, escaping: Escaping, to pieces: inout Pieces) {
         append(template.segments, escaping: escaping, to: &pieces)
     }
@@ -174,9 +193,7 @@ struct RequestBuilder {
                 pieces.append(Array(value.bytes))
                 value.free()
             case .uuid: pieces.append(.uuid)
-            case .counter:
-                pieces.append(.counter)
-                counters += 1
+            case .counter: pieces.append(.counter)
             case .now(let format): pieces.append(.now(format, escaping))
             case .base64(let inner): pieces.append(.base64(self.segments(of: Plan.Template(inner)), escaping))
             case .randomInteger(let range):
@@ -281,9 +298,10 @@ extension Plan.Target {
         return port == (tls == nil ? 80 : 443) ? name : "\(name):\(port)"
     }
 
+    var hostAndPort: String { (host.contains(":") ? "[\(host)]" : host) + ":\(port)" }
+
     /// "post 127.0.0.1:4433" for messages.
     package var place: String {
-        let address = (host.contains(":") ? "[\(host)]" : host) + ":\(port)"
-        return name == host || name.isEmpty ? address : "\(name) \(address)"
+        name == host || name.isEmpty ? hostAndPort : "\(name) \(hostAndPort)"
     }
 }

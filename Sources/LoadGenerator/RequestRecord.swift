@@ -6,13 +6,15 @@ internal import Synchronization
 /// One request as a worker saw it. All times are CLOCK_MONOTONIC nanoseconds.
 struct RequestRecord: BitwiseCopyable {
     var intended: UInt64
-    /// When the generator took it up; later than `intended` only by its own fault.
+    /// When the generator took it up; later than `intended` only by its own fault. 0 when that is not known: it was not taken up, or
+    /// only when others had ended (``Plan/maxInFlight``).
     var pickedUp: UInt64
     /// When its first bytes were given to the kernel (or TLS); 0 when that never happened.
     var sent: UInt64
     /// When the first bytes of the answer were read; 0 when there were none.
     var firstByte: UInt64
-    /// When it was over. 0 for a request that was not started because of `maxInFlight`: its age is taken at the end of the run.
+    /// When it was over. 0 for a request that was not started because there was no row for it: its age is taken at the end of the
+    /// run.
     var end: UInt64
     var step: Int32
     var outcome: OutcomeIndex
@@ -129,6 +131,13 @@ struct WorkerCounters: Sendable {
     var inFlight = 0
     var journeysStarted: UInt64 = 0
     var journeysFinished: UInt64 = 0
+    /// Arrivals of open sources, and those of them that came due in the load's time and were not taken up in it.
+    var arrivals: UInt64 = 0
+    var missedArrivals: UInt64 = 0
+    /// Requests that had to wait for others to end, because of `maxInFlight`.
+    var heldBack: UInt64 = 0
+    /// Nanoseconds from wake-ups to the next wait.
+    var busy: UInt64 = 0
     var bytesReceived: UInt64 = 0
     var bytesSent: UInt64 = 0
     var connectionsOpened: UInt64 = 0

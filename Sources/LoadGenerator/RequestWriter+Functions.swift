@@ -14,10 +14,9 @@ extension RawBytes {
         case .milliseconds: append(decimal: seconds * 1000 + milliseconds)
         case .seconds: append(decimal: seconds)
         case .iso:
-            var text = RawBytes()
-            text.appendISO(seconds, milliseconds)
-            append(text.bytes, escaping)
-            text.free()
+            let start = count
+            appendISO(seconds, milliseconds)
+            if escaping != .none { replaceEnd(from: start, growingBy: 3) { $0.append($1, escaping) } }
         }
     }
 

@@ -30,15 +30,14 @@ extension RawBytes {
                     append(plan.tables[Int(plan.feeders[Int(number)].table)].cell(row: row, column: column), escaping)
                 }
             case .counter:
-                let numbers = plan.journeys[Int(session.pointee.journey)].counters
-                append(decimal: session.pointee.uniqueNumber &* numbers &+ session.pointee.drawnCounters)
+                append(decimal: session.pointee.firstCounter &+ session.pointee.drawnCounters)
                 session.pointee.drawnCounters &+= 1
             case .now(let format, let escaping): appendNow(format, escaping)
             case .base64(let inner, let escaping):
-                var text = RawBytes()
-                text.write(inner, session: session, plan: plan)
-                appendBase64(text.bytes, escaping)
-                text.free()
+                let start = count
+                write(inner, session: session, plan: plan)
+                replaceEnd(from: start, growingBy: 4) { $0.appendBase64($1, escaping) }
+            case .ownOrigin(let origins): removeOrigin(origins)
             case .cookies:
                 jar?.write(to: &self, target: plan.targets[Int(target)])
             case .randomInteger(let low, let span):
@@ -52,6 +51,45 @@ extension RawBytes {
             }
         }
         if lengthAt >= 0 { writeLength(count - bodyAt, at: lengthAt) }
+    }
+
+    /// Replaces the bytes from `start` on with what `write` appends of them, by way of the bytes behind them, so that nothing is
+    /// allocated for it.
+    ///
+    /// - Parameter factor: A byte comes to no more than this number of bytes, and the last one to no more than twice as many.
+    mutating func replaceEnd(
+        from start: Int, growingBy factor: Int, _ write: (inout RawBytes, UnsafeRawBufferPointer) -> Void
+    ) {
+        let end = count
+        reserve((end - start + 3) * factor)
+        // Stays valid while `write` appends: there is room.
+        let text = UnsafeRawBufferPointer(rebasing: bytes[start..<end])
+        write(&self, text)
+        removeSubrange(start..<end)
+    }
+
+    /// Makes a path of the URL that stands after the method, when it leads to where the request goes anyway: `GET http://host/a`
+    /// becomes `GET /a`.
+    private mutating func removeOrigin(_ origins: UnsafeBufferPointer<UnsafeRawBufferPointer>) {
+        guard let space = bytes.firstIndex(of: 0x20) else { return }
+        let url = UnsafeRawBufferPointer(rebasing: bytes[(space + 1)...])
+        for origin in origins where url.count >= origin.count {
+            let isOwn = zip(url, origin).allSatisfy { byte, expected in
+                byte == expected || byte >= 0x41 && byte <= 0x5a && byte | 0x20 == expected
+            }
+            guard isOwn else { continue }
+            let next = url.count > origin.count ? url[origin.count] : 0
+            if next == UInt8(ascii: "/") {
+                removeSubrange(space + 1..<space + 1 + origin.count)
+                return
+            }
+            if next == 0 || next == UInt8(ascii: "?") {
+                // An origin is never empty: its last byte makes room for the path's only one.
+                replace(at: space + origin.count, with: UInt8(ascii: "/"))
+                removeSubrange(space + 1..<space + origin.count)
+                return
+            }
+        }
     }
 
     /// Right-aligned in ten places: white space before a field's value is allowed (RFC 9110, 5.5).
@@ -75,6 +113,8 @@ extension RawBytes {
         case .none: append(bytes)
         case .percent, .url:
             for byte in bytes {
+                // What comes behind it is for the reader of an answer, not for the server.
+                if escaping == .url, byte == UInt8(ascii: "#") { break }
                 if escaping == .url ? byte > 0x20 && byte < 0x7f : Self.isUnreserved(byte) {
                     append(byte)
                 } else {

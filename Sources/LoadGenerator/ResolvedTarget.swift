@@ -24,10 +24,13 @@ struct ResolvedTarget: Sendable {
     var addresses: [Address]
     /// CLOCK_MONOTONIC of the look-up.
     var lookedUp: UInt64
+    /// The host's name in lower case, as UTF-8.
+    let hostBytes: [UInt8]
 
     /// - Throws: when the host has no address.
     init(_ target: Plan.Target, lookup: Lookup) throws(LoadEngineError) {
         self.target = target
+        hostBytes = Array(target.host.lowercased().utf8)
         let answer = lookup(target)
         lookedUp = Clock.now()
         switch answer {

@@ -6,6 +6,8 @@ struct Session: BitwiseCopyable {
         case free
         /// In a think time, or waiting for its start.
         case thinking
+        /// Its request is due, and waits for others to end because of `maxInFlight`.
+        case heldBack
         /// Its request waits for a connection.
         case waiting
         /// Its request has a connection, ready or in the making.
@@ -26,13 +28,15 @@ struct Session: BitwiseCopyable {
     var connection: Int32 = -1
     /// Number of the arrival in its source.
     var number: UInt64 = 0
-    /// Number that no other session of the plan has.
-    var uniqueNumber: UInt64 = 0
+    /// The first of its numbers of the counter, which no other session of the run has.
+    var firstCounter: UInt64 = 0
     var random = SeededRandom(seed: 0)
     /// When the next step is due, before its own think time: the arrival, then the end of each request.
     var due: UInt64 = 0
     /// Whether a request of this journey was scheduled.
     var hasRequested = false
+    /// Whether its request, or the arrival before it, had to wait for others to end.
+    var isHeldBack = false
     /// Feeder that had no row left for this journey: its first request is not started; −1 for none.
     var emptyFeeder: Int32 = -1
     /// Numbers of the counter that this journey has used.

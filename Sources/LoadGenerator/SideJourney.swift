@@ -11,6 +11,8 @@ struct SideJourney: Sendable {
     let name: String
     /// What the set-up captured; empty for the set-up itself.
     let shared: [[UInt8]]
+    /// The numbers of the counter that the load does not draw.
+    let counters: CounterShare
     let stop: StopFlag
 
     /// Longest time for all steps together.
@@ -37,10 +39,11 @@ struct SideJourney: Sendable {
         source.iterations = 1
         source.gracefulStop = .zero
         side.sources = [source]
-        let compiled = CompiledPlan(side, targets: targets, shared: shared)
+        let compiled = CompiledPlan(side, targets: targets, shared: shared, counters: counters)
         let mailbox = Mailbox()
         let worker = try Worker(
-            plan: compiled, number: 0, start: Clock.now(), mailbox: mailbox, resolver: resolver, stop: stop)
+            plan: compiled, number: 0, mailbox: mailbox, resolver: resolver, stop: stop)
+        worker.begin(at: Clock.now())
         let passenger = Passenger(worker: worker)
         try EngineThread.start { passenger.worker.run() }.join()
         let handovers = mailbox.takeAll()

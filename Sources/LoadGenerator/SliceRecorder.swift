@@ -41,7 +41,9 @@ struct SliceRecorder {
     private let layout: Layout
     /// Position in `cells` of each step × outcomes + outcome; −1 for those that have not occurred. An array rather than a
     /// dictionary: modifying a dictionary's value in place allocates, and this happens for every request.
-    private var positions: [Int16]
+    ///
+    /// Empty until something is counted, and again after ``pack()``: most seconds are past.
+    private var positions: [Int32] = []
     private var cells: [Cell] = []
     private var targets: [Target]
     /// Picked up − intended where that is not sent − intended.
@@ -50,6 +52,7 @@ struct SliceRecorder {
     var inFlight = 0
     var bytesReceived: UInt64 = 0
     var bytesSent: UInt64 = 0
+    var journeyStarts: UInt64 = 0
     /// Whether something was counted since ``pack()``.
     private(set) var isDirty = false
     /// Whether something was counted since this was last set to false.
@@ -57,7 +60,6 @@ struct SliceRecorder {
 
     init(_ layout: Layout) {
         self.layout = layout
-        positions = Array(repeating: -1, count: layout.steps * Layout.outcomes)
         targets = Array(repeating: Target(), count: layout.targets.count)
     }
 
@@ -128,11 +130,17 @@ struct SliceRecorder {
     @inline(__always)
     private mutating func position(step: Int, _ outcome: OutcomeIndex) -> Int {
         let key = step * Layout.outcomes + Int(outcome.rawValue)
+        if positions.isEmpty { findPositions() }
         if positions[key] < 0 {
-            positions[key] = Int16(cells.count)
+            positions[key] = Int32(cells.count)
             cells.append(Cell(key: key))
         }
         return Int(positions[key])
+    }
+
+    private mutating func findPositions() {
+        positions = Array(repeating: -1, count: layout.steps * Layout.outcomes)
+        for (position, cell) in cells.enumerated() { positions[cell.key] = Int32(position) }
     }
 
     // MARK: Giving out
@@ -140,6 +148,7 @@ struct SliceRecorder {
     /// Keeps what was counted in a small form. Counting may go on.
     mutating func pack() {
         isDirty = false
+        positions = []
         for cell in cells.indices {
             cells[cell].responseTime.pack()
             cells[cell].serviceTimeAtOnce.pack()
@@ -173,7 +182,7 @@ struct SliceRecorder {
             second: second, samples: samples,
             scheduleLag: .merging(targets.flatMap { [$0.lagAtOnce.snapshot(), $0.lag.snapshot()] }),
             breakdown: targets.indices.map(breakdown).filter { !$0.isEmpty }, ended: OutcomeIndex.dictionary(ended),
-            inFlight: inFlight, bytesReceived: bytesReceived, bytesSent: bytesSent)
+            inFlight: inFlight, bytesReceived: bytesReceived, bytesSent: bytesSent, journeyStarts: journeyStarts)
     }
 
     private func breakdown(_ number: Int) -> Breakdown {

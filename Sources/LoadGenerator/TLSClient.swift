@@ -93,6 +93,33 @@ final class TLSClient {
         return ssl
     }
 
+    /// What a read, a write or a handshake that did not get on has met.
+    enum Fault {
+        /// It has to wait for the socket.
+        case none
+        /// The server has ended the connection as TLS asks (`close_notify`).
+        case closed
+        /// The connection has ended without that, perhaps in the middle of something.
+        case cut
+        /// A cause `.tls` when TLS itself failed, and `.broken` when the connection did.
+        case failed(FailureKey.Cause)
+    }
+
+    /// - Parameter code: `errno` after the call; it was 0 before.
+    static func fault(_ ssl: OpaquePointer, _ result: Int32, _ code: Int32) -> Fault {
+        switch SSL_get_error(ssl, result) {
+        case SSL_ERROR_WANT_READ, SSL_ERROR_WANT_WRITE: return .none
+        case SSL_ERROR_ZERO_RETURN: return .closed
+        case SSL_ERROR_SSL:
+            let reason = ERR_peek_last_error()
+            ERR_clear_error()
+            return seawall_ssl_is_unexpected_end(reason) == 1 ? .cut : .failed(.tls(reason))
+        default:
+            ERR_clear_error()
+            return code == 0 ? .cut : .failed(.broken(code))
+        }
+    }
+
     /// Whether both sides have agreed on HTTP/1, or on nothing, which means it.
     static func speaksHTTP1(_ ssl: OpaquePointer) -> Bool {
         var name: UnsafePointer<UInt8>?

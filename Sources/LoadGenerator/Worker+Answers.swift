@@ -71,9 +71,11 @@ extension Worker {
         case .raw(let range): set(capture, session, UnsafeRawBufferPointer(rebasing: body[range]))
         case .string(let range):
             session.pointee.setValue(of: capture.variable, count: plan.variableCount) { output in
+                let before = output.count
                 if !range.isEmpty, JSONString.decode(UnsafeRawBufferPointer(rebasing: body[range]), into: &output) {
                     return true
                 }
+                output.truncate(to: before)
                 output.append(capture.standard)
                 return !capture.standard.isEmpty
             }

@@ -206,6 +206,7 @@ extension Worker {
     func continueHandshake(_ number: Int32) {
         let connection = connections[number]
         guard let ssl = connection.pointee.ssl else { return }
+        errno = 0
         let result = SSL_do_handshake(ssl)
         if result == 1 {
             counters.tlsHandshakes += 1
@@ -217,18 +218,16 @@ extension Worker {
             }
             return
         }
-        switch SSL_get_error(ssl, result) {
-        case SSL_ERROR_WANT_READ, SSL_ERROR_WANT_WRITE: return
-        case SSL_ERROR_SSL:
-            let verification = SSL_get_verify_result(ssl)
-            let code = ERR_peek_last_error()
-            ERR_clear_error()
+        switch TLSClient.fault(ssl, result, errno) {
+        case .none: return
+        case .closed, .cut: failRequest(number, .tls, .tlsClosed, Clock.now())
+        case .failed(.tls(let code)):
+            // Without verification the result tells what is wrong with a certificate that did not matter.
+            let isVerified = SSL_get_verify_mode(ssl) & SSL_VERIFY_PEER != 0
+            let verification = isVerified ? SSL_get_verify_result(ssl) : CLong(X509_V_OK)
             failRequest(
                 number, .tls, verification != CLong(X509_V_OK) ? .certificate(verification) : .tls(code), Clock.now())
-        default:
-            let code = errno
-            ERR_clear_error()
-            failRequest(number, .tls, code == 0 ? .tlsClosed : .broken(code), Clock.now())
+        case .failed(let cause): failRequest(number, .tls, cause, Clock.now())
         }
     }
 

@@ -19,12 +19,22 @@ extension Worker {
         let isReadable = isOver || event.events & EPOLLIN.rawValue != 0
         switch connection.pointee.phase {
         case .active:
-            if connection.pointee.outgoingOffset < connection.pointee.outgoing.count { flush(number) }
-            // A failed flush may have closed it.
-            if isReadable, connection.pointee.phase == .active { receive(number, isOver: isOver) }
+            // What the server has to say may end the request before all of it is written, or the connection.
+            if isReadable { receive(number, isOver: isOver) }
+            if connection.pointee.phase == .active,
+                connection.pointee.outgoingOffset < connection.pointee.outgoing.count
+            {
+                flush(number)
+            }
         case .idle: if isReadable { receiveUnasked(number) }
-        case .connecting: if isReadable || event.events & EPOLLOUT.rawValue != 0 { continueConnecting(number) }
-        case .handshaking: continueHandshake(number)
+        case .connecting, .handshaking:
+            if connection.pointee.phase == .handshaking {
+                continueHandshake(number)
+            } else if isReadable || event.events & EPOLLOUT.rawValue != 0 {
+                continueConnecting(number)
+            }
+            // Edges don't come again: what was there to be read before the request went out is read now.
+            if isReadable, connection.pointee.phase == .active { receive(number, isOver: isOver) }
         case .closed, .resolving: break
         }
     }
@@ -34,17 +44,22 @@ extension Worker {
     /// Writes a request; what the kernel does not take now is kept for later.
     func write(_ number: Int32, _ bytes: UnsafeRawBufferPointer) {
         let connection = connections[number]
-        let written = put(connection, bytes)
-        if written == bytes.count { return }
-        sessions[connection.pointee.session].pointee.sentAll = 0
-        if written < 0 {
-            failRequest(
-                number, connection.pointee.ssl == nil ? .connection : .tls, writeFailure(connection), Clock.now())
-            return
+        switch put(connection, bytes) {
+        case .taken(bytes.count): return
+        case .taken(let count):
+            sessions[connection.pointee.session].pointee.sentAll = 0
+            connection.pointee.outgoing.removeAll()
+            connection.pointee.outgoing.append(UnsafeRawBufferPointer(rebasing: bytes[count...]))
+            connection.pointee.outgoingOffset = 0
+        case .broken(let cause):
+            sessions[connection.pointee.session].pointee.sentAll = 0
+            // What a server says on a connection that has served others, before anything was sent, is no answer.
+            if connection.pointee.served > 0 {
+                failRequest(number, cause.brokenOutcome, brokenCause(connection, cause), Clock.now())
+            } else {
+                failWriting(number, cause)
+            }
         }
-        connection.pointee.outgoing.removeAll()
-        connection.pointee.outgoing.append(UnsafeRawBufferPointer(rebasing: bytes[written...]))
-        connection.pointee.outgoingOffset = 0
     }
 
     /// Goes on with a request that was not taken in whole.
@@ -53,14 +68,13 @@ extension Worker {
         while connection.pointee.outgoingOffset < connection.pointee.outgoing.count {
             let rest = UnsafeRawBufferPointer(
                 rebasing: connection.pointee.outgoing.bytes[connection.pointee.outgoingOffset...])
-            let written = put(connection, rest)
-            if written < 0 {
-                failRequest(
-                    number, connection.pointee.ssl == nil ? .connection : .tls, writeFailure(connection), Clock.now())
+            switch put(connection, rest) {
+            case .taken(0): return
+            case .taken(let count): connection.pointee.outgoingOffset += count
+            case .broken(let cause):
+                failWriting(number, cause)
                 return
             }
-            if written == 0 { return }
-            connection.pointee.outgoingOffset += written
         }
         connection.pointee.outgoing.removeAll()
         connection.pointee.outgoingOffset = 0
@@ -68,55 +82,59 @@ extension Worker {
         if session.pointee.sentAll == 0 { session.pointee.sentAll = Clock.now() }
     }
 
-    /// Bytes taken: 0 when the socket is full, −1 with `errno` when it is broken.
-    private func put(_ connection: UnsafeMutablePointer<Connection>, _ bytes: UnsafeRawBufferPointer) -> Int {
+    /// The connection takes no more of the request. The server may have answered before it went, and that says more than how the
+    /// writing failed.
+    private func failWriting(_ number: Int32, _ cause: FailureKey.Cause) {
+        let connection = connections[number]
+        let generation = connection.pointee.generation
+        receive(number, isOver: true)
+        if connection.pointee.generation == generation, connection.pointee.phase == .active {
+            failRequest(number, cause.brokenOutcome, brokenCause(connection, cause), Clock.now())
+        }
+    }
+
+    private enum Output { case taken(Int), broken(FailureKey.Cause) }
+
+    /// Gives bytes to the kernel or to TLS, which take none of them when the socket is full.
+    private func put(_ connection: UnsafeMutablePointer<Connection>, _ bytes: UnsafeRawBufferPointer) -> Output {
         var written = 0
         if let ssl = connection.pointee.ssl {
+            errno = 0
             let result = SSL_write(ssl, bytes.baseAddress, Int32(clamping: bytes.count))
-            written = Int(result)
             if result <= 0 {
-                let error = SSL_get_error(ssl, result)
-                if error != SSL_ERROR_WANT_WRITE && error != SSL_ERROR_WANT_READ {
-                    ERR_clear_error()
-                    return -1
+                switch TLSClient.fault(ssl, result, errno) {
+                case .none: return .taken(0)
+                case .closed: return .broken(.broken(EPIPE))
+                case .cut: return .broken(.closedInAnswer)
+                case .failed(let cause): return .broken(cause)
                 }
-                written = 0
             }
+            written = Int(result)
         } else {
             repeat {
                 written = Glibc.send(connection.pointee.descriptor, bytes.baseAddress, bytes.count, Int32(MSG_NOSIGNAL))
             } while written < 0 && errno == EINTR
-            if written < 0 { return errno == EAGAIN ? 0 : -1 }
+            if written < 0 { return errno == EAGAIN ? .taken(0) : .broken(.broken(errno)) }
         }
         counters.bytesSent += UInt64(written)
-        return written
-    }
-
-    private func writeFailure(_ connection: UnsafeMutablePointer<Connection>) -> FailureKey.Cause {
-        let code = errno
-        if connection.pointee.served > 0, code == EPIPE || code == ECONNRESET { return .closedOnReuse }
-        return .broken(code)
+        return .taken(written)
     }
 
     // MARK: Reading
 
-    private enum Input { case bytes(Int), nothing, end, broken(FailureKey.Cause) }
+    /// `end` is the server's own word that nothing more comes; a TLS connection that ends without it was `cut`.
+    private enum Input { case bytes(Int), nothing, end, cut, broken(FailureKey.Cause) }
 
     private func get(_ connection: UnsafeMutablePointer<Connection>) -> Input {
         if let ssl = connection.pointee.ssl {
+            errno = 0
             let count = SSL_read(ssl, input.baseAddress, Int32(input.count))
             if count > 0 { return .bytes(Int(count)) }
-            let code = errno
-            switch SSL_get_error(ssl, count) {
-            case SSL_ERROR_WANT_READ, SSL_ERROR_WANT_WRITE: return .nothing
-            case SSL_ERROR_ZERO_RETURN: return .end
-            case SSL_ERROR_SSL:
-                let reason = ERR_peek_last_error()
-                ERR_clear_error()
-                return .broken(.tls(reason))
-            default:
-                ERR_clear_error()
-                return code == 0 ? .end : .broken(.broken(code))
+            switch TLSClient.fault(ssl, count, errno) {
+            case .none: return .nothing
+            case .closed: return .end
+            case .cut: return .cut
+            case .failed(let cause): return .broken(cause)
             }
         }
         while true {
@@ -137,10 +155,11 @@ extension Worker {
             case .end:
                 endOfInput(number)
                 return
+            case .cut:
+                failRequest(number, .connection, brokenCause(connection, .closedInAnswer), Clock.now())
+                return
             case .broken(let cause):
-                failRequest(
-                    number, connection.pointee.ssl == nil ? .connection : .tls, brokenCause(connection, cause),
-                    Clock.now())
+                failRequest(number, cause.brokenOutcome, brokenCause(connection, cause), Clock.now())
                 return
             case .bytes(let count):
                 let now = Clock.now()
@@ -171,7 +190,6 @@ extension Worker {
         // A body that comes in one piece is searched where it lies.
         var piece = UnsafeRawBufferPointer(start: nil, count: 0)
         var parser = connection.pointee.parser
-        let hadHead = parser.state != .head
         let result = parser.parse(bytes) { part in
             if compiled.readsBody {
                 keep(piece, of: connection)
@@ -179,7 +197,7 @@ extension Worker {
             }
         }
         connection.pointee.parser = parser
-        if compiled.readsHead, !hadHead, parser.headEnd > parser.headStart {
+        if compiled.readsHead, parser.headEnd > 0 {
             readHead(
                 compiled, connection.pointee.session,
                 UnsafeRawBufferPointer(rebasing: bytes[parser.headStart..<parser.headEnd]))
@@ -201,7 +219,7 @@ extension Worker {
                 keep(piece, of: connection)
                 piece = connection.pointee.body.bytes
             }
-            let isClean = consumed == bytes.count && !isOver
+            let isClean = consumed == bytes.count && !isOver && !hasMore(connection, behind: received.count)
             connection.pointee.unfinishedHead.removeAll()
             finishRequest(number, now, body: piece, isClean: isClean)
             return true
@@ -209,8 +227,25 @@ extension Worker {
     }
 
     private func keep(_ piece: UnsafeRawBufferPointer, of connection: UnsafeMutablePointer<Connection>) {
-        if piece.isEmpty || connection.pointee.body.count + piece.count > Self.maximumSearchedBody { return }
-        connection.pointee.body.append(piece)
+        let room = Self.maximumSearchedBody - connection.pointee.body.count
+        connection.pointee.body.append(UnsafeRawBufferPointer(rebasing: piece.prefix(room)))
+    }
+
+    /// Whether bytes, or an end, wait behind an answer that was complete with the last read. They were not asked for, and the next
+    /// request must not take them for its answer: what was read ahead raises no edge.
+    private func hasMore(_ connection: UnsafeMutablePointer<Connection>, behind count: Int) -> Bool {
+        var byte: UInt8 = 0
+        if let ssl = connection.pointee.ssl {
+            if SSL_has_pending(ssl) == 0 { return false }
+            errno = 0
+            let count = SSL_read(ssl, &byte, 1)
+            // Tickets are welcome.
+            if count <= 0, case .none = TLSClient.fault(ssl, count, errno) { return false }
+            return true
+        }
+        if count < input.count { return false }
+        let more = recv(connection.pointee.descriptor, &byte, 1, Int32(MSG_PEEK) | Int32(MSG_DONTWAIT))
+        return more >= 0 || errno != EAGAIN
     }
 
     /// Keeps the bytes after `consumed`, which may lie in `unfinishedHead` itself.

@@ -6,6 +6,14 @@ extension Worker {
     /// A session's request is due: it is scheduled from here on, and ends in exactly one record.
     func startRequest(_ id: Int32, _ index: Int32) {
         let session = sessions[id]
+        // Nobody overtakes what was held back before.
+        if isFull || (isCongested && !session.pointee.isHeldBack), !isAborting, session.pointee.emptyFeeder < 0 {
+            session.pointee.isHeldBack = true
+            session.pointee.state = .heldBack
+            heldBack.append(id)
+            isCongested = true
+            return
+        }
         session.pointee.request = index
         session.pointee.intended = session.pointee.due
         session.pointee.sent = 0
@@ -14,7 +22,8 @@ extension Worker {
         session.pointee.pickedUp = 0
         session.pointee.passedChecks = 0
         counters.scheduled += 1
-        if isAborting || counters.inFlight >= maxInFlight || session.pointee.emptyFeeder >= 0 {
+        if session.pointee.isHeldBack { counters.heldBack += 1 }
+        if isAborting || session.pointee.emptyFeeder >= 0 {
             refuse(id)
             return
         }
@@ -40,20 +49,25 @@ extension Worker {
         }
     }
 
-    /// A request that is not even tried: its age is taken at the end of the run.
+    /// A request that is not even tried: because everything ends, or because it has no row, and then its age is taken at the end of
+    /// the run.
     private func refuse(_ id: Int32) {
         let session = sessions[id]
+        let end = isAborting ? Clock.now() : 0
+        // What comes due and finds that everything ends was taken up this late: by the generator's own fault, unless it had to wait
+        // for others to end.
+        let pickedUp = session.pointee.isHeldBack ? 0 : end
         record(
             RequestRecord(
-                intended: session.pointee.intended, pickedUp: 0, sent: 0, firstByte: 0,
-                end: isAborting ? Clock.now() : 0,
+                intended: session.pointee.intended, pickedUp: pickedUp, sent: 0, firstByte: 0, end: end,
                 step: session.pointee.request, outcome: .neverStarted, part: .wait))
         session.pointee.state = .thinking
-        if !isAborting {
-            let feeder = session.pointee.emptyFeeder
+        let feeder = session.pointee.emptyFeeder
+        if !isAborting || session.pointee.isHeldBack {
             let cause = feeder >= 0 ? FailureKey.Cause.noRow(feeder) : .tooManyInFlight
             failures[FailureKey(step: session.pointee.request, cause: cause), default: 0] += 1
         }
+        session.pointee.isHeldBack = false
         deferred.append(id)
     }
 
@@ -126,6 +140,7 @@ extension Worker {
     func failWaiting(_ id: Int32, _ now: UInt64) {
         let session = sessions[id]
         failures[FailureKey(step: session.pointee.request, cause: .noConnection), default: 0] += 1
+        failChecks(plan.requests[Int(session.pointee.request)], session)
         endRequest(session, nil, .noConnection, .wait, now)
         deferred.append(id)
     }
@@ -155,8 +170,10 @@ extension Worker {
         counters.inFlight -= 1
         session.pointee.due = now
         session.pointee.state = .thinking
+        let pickedUp = session.pointee.isHeldBack ? 0 : session.pointee.pickedUp
+        session.pointee.isHeldBack = false
         let request = RequestRecord(
-            intended: session.pointee.intended, pickedUp: session.pointee.pickedUp, sent: session.pointee.sent,
+            intended: session.pointee.intended, pickedUp: pickedUp, sent: session.pointee.sent,
             firstByte: session.pointee.firstByte, end: now, step: session.pointee.request, outcome: outcome, part: part)
         if let connection, connection.pointee.served == 0 || session.pointee.sentAll != session.pointee.sent {
             record(request, detail(session, connection))
@@ -239,9 +256,11 @@ extension Worker {
             case .waiting:
                 endRequest(session, nil, .neverStarted, .wait, now)
                 deferred.append(id)
+            case .heldBack: continueSession(id)
             case .thinking, .free: break
             }
         }
+        heldBack.removeAll { sessions[$0].pointee.state != .heldBack }
         for target in pools.indices { pools[target].removeWaiting { sessions[$0].pointee.state != .waiting } }
         startDueArrivals(now, of: Int(source))
         while true {

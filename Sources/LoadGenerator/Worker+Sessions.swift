@@ -3,6 +3,8 @@
 /// One source as a worker plays its share of it.
 struct SourceState {
     let isClosed: Bool
+    /// Of its time, graceful stop not included; after the start of the load.
+    let end: UInt64
     /// Arrivals of an open source.
     private var schedule: ArrivalSchedule
     private var nextArrival: ArrivalSchedule.Arrival?
@@ -40,6 +42,7 @@ struct SourceState {
             return (Int32(entry.journey), sum >= total ? .max : UInt64(min(sum / total * 0x1p64, 0x1.fffffffffffffp63)))
         }
         isClosed = source.rate.isClosed
+        end = source.startOffset.nanoseconds + source.duration.nanoseconds
         schedule = ArrivalSchedule(
             source: source, seed: plan.seed, stream: UInt64(index), worker: worker, of: plan.workers)
         nextArrival = schedule.nextArrival()
@@ -138,21 +141,72 @@ extension Worker {
     /// A session that takes this many steps without waiting for anything, in loops whose requests are all left out, makes way for
     /// the others.
     private static let mostStepsAtOnce = 10_000
+    private static let mostContinuedAtOnce = 1_000
 
-    /// Starts every arrival that is due. All of them: being late is recorded, never made up for by leaving some out.
+    /// Sessions that are taken up before the loop looks at its sockets again; it comes back at once.
+    private static let mostAtOnce = 64
+    /// Arrivals that are taken up after the end of their source count as missed when they are later than this.
+    private static let tolerance: UInt64 = 100_000_000
+
+    /// Starts every arrival that is due, as far as the number in flight allows. All of them in the end: being late is recorded, never
+    /// made up for by leaving some out.
     func startDueArrivals(_ now: UInt64) {
-        for index in sources.indices { startDueArrivals(now, of: index) }
+        if isCongested {
+            startHeldBack(now)
+        } else {
+            for index in sources.indices { startDueArrivals(now, of: index) }
+        }
     }
 
     func startDueArrivals(_ now: UInt64, of index: Int) {
         var started = 0
         while let offset = sources[index].nextOffset, start &+ offset <= now {
-            guard let arrival = sources[index].takeArrival() else { continue }
-            startSession(source: Int32(index), number: arrival.number, due: start &+ arrival.nanoseconds)
+            if isFull, !isAborting {
+                isCongested = true
+                break
+            }
+            startArrival(of: index, now)
             started += 1
-            // Let answers be read between the sends of a long backlog; the loop comes back at once.
-            if started == 64 && !isAborting { break }
+            if started % Self.mostAtOnce == 0 {
+                // The backlog of a load that is cut may be long: its sessions are not needed all at once.
+                if isAborting { continueDeferred() } else { break }
+            }
         }
+    }
+
+    /// Starts what was held back while there is room, first what was due first. What comes due meanwhile queues up behind it.
+    private func startHeldBack(_ now: UInt64) {
+        var started = 0
+        while !isFull, started < Self.mostAtOnce {
+            var (first, due) = (-1, UInt64.max)
+            for index in sources.indices {
+                if let offset = sources[index].nextOffset, start &+ offset < due {
+                    (first, due) = (index, start &+ offset)
+                }
+            }
+            if let id = heldBack.first, sessions[id].pointee.due <= due {
+                _ = heldBack.popFirst()
+                takeSteps(id)
+            } else if due <= now {
+                startArrival(of: first, now)
+            } else {
+                isCongested = false
+                return
+            }
+            started += 1
+        }
+    }
+
+    private func startArrival(of index: Int, _ now: UInt64) {
+        guard let arrival = sources[index].takeArrival() else { return }
+        let due = start &+ arrival.nanoseconds
+        if !sources[index].isClosed {
+            counters.arrivals += 1
+            if isAborting || now >= start &+ sources[index].end, now &- min(due, now) > Self.tolerance {
+                counters.missedArrivals += 1
+            }
+        }
+        startSession(source: Int32(index), number: arrival.number, due: due)
     }
 
     private func startSession(source: Int32, number: UInt64, due: UInt64) {
@@ -166,6 +220,7 @@ extension Worker {
             session.pointee.ownConnections?.initialize(repeating: -1, count: pools.count)
         }
         session.pointee.source = source
+        session.pointee.isHeldBack = isCongested
         if plan.hasUserState { beginUser(id) }
         beginJourney(id, number: number, due: due)
     }
@@ -206,7 +261,7 @@ extension Worker {
         session.pointee.userRow = table >= 0 ? plan.tables[Int(table)].draw(&random) : 0
         session.pointee.journey = journey
         session.pointee.number = number
-        session.pointee.uniqueNumber = number &* UInt64(sources.count) &+ UInt64(source)
+        session.pointee.firstCounter = plan.counters.first(ofSession: number, source: source)
         session.pointee.random = random
         session.pointee.step = 0
         session.pointee.due = due
@@ -245,8 +300,11 @@ extension Worker {
             }
             switch steps[Int(session.pointee.step)] {
             case .think(let think):
-                session.pointee.due += think.draw(&session.pointee.random)
+                let pause = think.draw(&session.pointee.random)
                 session.pointee.step += 1
+                // By way of the timers, a loop of no pauses would never come to its limit of steps.
+                if pause == 0 { continue }
+                session.pointee.due += pause
                 session.pointee.state = .thinking
                 thinking.add(id, deadline: session.pointee.due)
                 return
@@ -273,9 +331,12 @@ extension Worker {
         endJourney(id, finished: true)
     }
 
-    /// Continues the sessions whose think time is over.
+    /// Continues the sessions whose think time is over: so many that the loop looks at its sockets, and at its end, in between.
     func continueDueSessions(_ now: UInt64) {
-        while let (id, _) = thinking.popDue(now) { continueSession(id) }
+        for _ in 0..<Self.mostContinuedAtOnce {
+            guard let (id, _) = thinking.popDue(now) else { return }
+            continueSession(id)
+        }
     }
 
     func continueSession(_ id: Int32) {

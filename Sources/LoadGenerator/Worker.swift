@@ -21,7 +21,7 @@ final class Worker {
     let mailbox: Mailbox
     private let stop: StopFlag
     /// CLOCK_MONOTONIC of the load's time 0.
-    let start: UInt64
+    @exclusivity(unchecked) private(set) var start: UInt64 = 0
 
     let epoll: Int32
     let sessions = Slab(blank: Session())
@@ -32,8 +32,12 @@ final class Worker {
     @exclusivity(unchecked) var deadlines: DeadlineLists
     /// Sessions whose next step is taken by the loop, because taking it where its request failed could recurse without end.
     @exclusivity(unchecked) var deferred = WaitingQueue()
+    /// Sessions whose request is due and waits until fewer are in flight.
+    @exclusivity(unchecked) var heldBack = WaitingQueue()
+    /// Something that is due was held back: arrivals are taken in the order of their time, over all sources, until none is left.
+    @exclusivity(unchecked) var isCongested = false
 
-    @exclusivity(unchecked) var chunk = RecordChunk()
+    @exclusivity(unchecked) var chunk: RecordChunk
     @exclusivity(unchecked) var counters = WorkerCounters()
     var failures: [FailureKey: UInt64] = [:]
     let maxInFlight: Int
@@ -60,18 +64,22 @@ final class Worker {
     @exclusivity(unchecked) var request = RawBytes()
     /// Where the sides of a condition and new values of variables are written. Reused for each.
     @exclusivity(unchecked) var scratch = (RawBytes(), RawBytes())
-    let input = UnsafeMutableRawBufferPointer.allocate(byteCount: 65_536, alignment: 64)
+    let input: UnsafeMutableRawBufferPointer
 
-    private let loadEnd: UInt64
-    private let hardEnd: UInt64
+    @exclusivity(unchecked) private var loadEnd: UInt64 = 0
+    @exclusivity(unchecked) private var hardEnd: UInt64 = 0
     /// When the next source is cut: its journeys have had the time of its graceful stop.
     @exclusivity(unchecked) private var nextCut = UInt64.max
-    @exclusivity(unchecked) private var nextSecond: UInt64
+    @exclusivity(unchecked) private var nextSecond: UInt64 = 0
     @exclusivity(unchecked) private var stalls = RecordingHistogram()
     /// How long before a deadline the loop wakes up and polls: what the kernel's wake-ups are late by.
     @exclusivity(unchecked) private var margin: UInt64 = 30_000
     private static let marginRange: ClosedRange<UInt64> = 2_000...60_000
     private static let marginStep: UInt64 = 250
+    /// When the loop is awake again at the latest.
+    @exclusivity(unchecked) private var wakeBy: UInt64 = 0
+    /// A wake-up that is later than this counts as a stall of the loop.
+    private static let longLate: UInt64 = 1_000_000
     /// User data of the eventfds that ``StopFlag`` and ``Resolver`` ring; no connection has the highest numbers.
     private static let bell = UInt64.max
     static let lookups = UInt64.max - 1
@@ -79,16 +87,15 @@ final class Worker {
     static let echoes = UInt64.max - 2
     /// Nil for a worker without one.
     @exclusivity(unchecked) var canary: CanaryProbe?
+    /// For tests: called at the end of each second, on the worker's thread.
+    var onSecond: ((Int) -> Void)?
 
-    /// - Parameter probe: The worker's end of a ``Canary``, which it closes at its own end.
     /// - Throws: ``LoadEngineError`` when the kernel has no more epoll instances, or TLS can't be set up.
     init(
-        plan: CompiledPlan, number: Int, start: UInt64, mailbox: Mailbox, resolver: Resolver, stop: StopFlag,
-        canary probe: Int32? = nil
+        plan: CompiledPlan, number: Int, mailbox: Mailbox, resolver: Resolver, stop: StopFlag
     ) throws(LoadEngineError) {
         self.plan = plan
         self.number = number
-        self.start = start
         self.mailbox = mailbox
         self.stop = stop
         self.resolver = resolver
@@ -108,10 +115,8 @@ final class Worker {
         matchers = plan.patterns.map(PatternMatcher.init)
         deadlines = DeadlineLists(durations: plan.timeouts, connections: connections)
         maxInFlight = max(1, (plan.plan.maxInFlight + workers - 1) / workers)
-        loadEnd = start &+ plan.loadNanoseconds
-        hardEnd = start &+ (plan.plan.sources.map(\.hardEnd).max() ?? 0)
-        nextSecond = start + 1_000_000_000
-        nextCut = start &+ (plan.plan.sources.map(\.hardEnd).min() ?? 0)
+        chunk = RecordChunk()
+        input = .allocate(byteCount: 65_536, alignment: 64)
         epoll = epoll_create1(Int32(EPOLL_CLOEXEC))
         lookupBell = eventfd(0, Int32(EFD_CLOEXEC | EFD_NONBLOCK))
         if epoll < 0 || lookupBell < 0 {
@@ -123,11 +128,23 @@ final class Worker {
         epoll_ctl(epoll, EPOLL_CTL_ADD, stop.descriptor, &event)
         event.data.u64 = Self.lookups
         epoll_ctl(epoll, EPOLL_CTL_ADD, lookupBell, &event)
-        if let probe {
-            canary = CanaryProbe(descriptor: probe, start: start)
-            event.data.u64 = Self.echoes
-            epoll_ctl(epoll, EPOLL_CTL_ADD, probe, &event)
-        }
+    }
+
+    /// Fixes the load's time 0, on CLOCK_MONOTONIC: when everything that takes time has been made. Call once, before ``run()``.
+    ///
+    /// - Parameter probe: The worker's end of a ``Canary``, which it closes at its own end.
+    func begin(at start: UInt64, canary probe: Int32? = nil) {
+        self.start = start
+        loadEnd = start &+ plan.loadNanoseconds
+        hardEnd = start &+ (plan.plan.sources.map(\.hardEnd).max() ?? 0)
+        nextSecond = start &+ 1_000_000_000
+        nextCut = start &+ (plan.plan.sources.map(\.hardEnd).min() ?? 0)
+        guard let probe else { return }
+        canary = CanaryProbe(descriptor: probe, start: start)
+        var event = epoll_event()
+        event.events = EPOLLIN.rawValue
+        event.data.u64 = Self.echoes
+        epoll_ctl(epoll, EPOLL_CTL_ADD, probe, &event)
     }
 
     deinit {
@@ -166,9 +183,12 @@ final class Worker {
             }
             now = Clock.now()
             stalls.record(now - woken)
+            counters.busy += now - woken
             let count = wait(events, now)
             now = Clock.now()
             woken = now
+            // Whatever woke it: it was to be awake by then.
+            if now > wakeBy + Self.longLate { stalls.record(now - wakeBy) }
             for position in 0..<max(0, count) { handle(events[position]) }
             if count > 0 { now = Clock.now() }
         }
@@ -195,9 +215,11 @@ final class Worker {
     private func wait(_ events: UnsafeMutablePointer<epoll_event>, _ now: UInt64) -> Int {
         let deadline = nextDeadline()
         if deadline <= now + margin {
+            wakeBy = now
             return Int(seawall_epoll_wait(epoll, events, Int32(Self.eventCapacity), 0))
         }
         let sleep = deadline - now - margin
+        wakeBy = now + sleep
         let count = seawall_epoll_wait(epoll, events, Int32(Self.eventCapacity), Int64(clamping: sleep))
         if count == 0 {
             // Slept through. Follow the upper quartile of what wake-ups are late by, in small steps: a busy machine's outliers of
@@ -212,13 +234,17 @@ final class Worker {
     /// All sources have a limit of journeys, and have used it up.
     private var isExhausted: Bool { sources.allSatisfy { $0.isExhausted } }
 
+    /// As many requests are in flight as may be.
+    var isFull: Bool { counters.inFlight >= maxInFlight }
+
     private var hasArrivals: Bool { sources.contains { $0.nextOffset != nil } }
 
     private func nextDeadline() -> UInt64 {
         var next = min(nextSecond, thinking.nextDeadline, deadlines.nextDeadline, nextWaitDeadline)
-        if deferred.count > 0 { return 0 }
+        if deferred.count > 0 || (isCongested && !isFull) { return 0 }
         if let due = canary?.due { next = min(next, due) }
-        for index in sources.indices {
+        // What was held back waits for an end, not for a time.
+        for index in sources.indices where !(isCongested && isFull) {
             if let offset = sources[index].nextOffset { next = min(next, start &+ offset) }
         }
         return min(next, isDraining ? hardEnd : loadEnd, nextCut)
@@ -242,6 +268,7 @@ final class Worker {
 
     private func endSecond(_ now: UInt64) {
         let second = Int((nextSecond - start) / 1_000_000_000) - 1
+        onSecond?(second)
         handOver(endedSecond: second, report: nil)
         nextSecond += 1_000_000_000
         // After a stall of more than a second, the seconds without anything in them are not worth a handover each.

@@ -25,7 +25,8 @@ package enum Outcome: String, Codable, Sendable, CaseIterable, CodingKeyRepresen
     case noConnection = "no-connection"
     /// Still in flight when the run ended: a censored sample at its age.
     case aborted
-    /// Scheduled but never sent, for example beyond `maxInFlight` or because the run was stopped: a censored sample.
+    /// Scheduled but never sent, because its time was over when it would have been its turn, or because there was no row for it: a
+    /// censored sample.
     case neverStarted = "never-started"
 
     /// Whether the request counts as completed: a whole response arrived, whatever it said.

@@ -108,7 +108,10 @@ struct PatternCompiler {
         case .repeated(let node, let least, let most, let isGreedy):
             for _ in 0..<least {
                 if isFull { return }
+                let before = program.count
                 add(node)
+                // What is empty once is empty any number of times, and in each other these numbers would multiply.
+                if program.count == before { break }
             }
             if let most {
                 var splits: [Int] = []

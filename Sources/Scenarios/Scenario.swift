@@ -12,7 +12,7 @@ package struct Scenario: Sendable {
     package var seed: UInt64
     package var population = Population()
     package var connections = Connections()
-    /// Requests that are due beyond this number in flight are not sent: they are recorded as never started.
+    /// Requests that are due beyond this number in flight wait until others have ended; their wait is response time.
     package var maxInFlight = 100_000
     /// Threads of the load generator.
     package var workers = 1

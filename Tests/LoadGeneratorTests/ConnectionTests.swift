@@ -43,7 +43,11 @@ extension EngineTests {
             var plan = makePlan(port: server.port, rate: .constant(perSecond: 50), seconds: 0.2)
             plan.connections.limitPerTarget = 1
             plan.connections.waitTimeout = .milliseconds(100)
+            var request = get("/")
+            request.checks = [.init("ok", .status([200]))]
+            plan.journeys[0].steps = [.request(request)]
             let result = try await play(plan)
+            #expect(result.slices.flatMap(\.checks).reduce(0) { $0 + $1.failed } == 9)
             #expect(result.accounting.byOutcome == [.ok: 1, .noConnection: 9])
             #expect(result.accounting.failed == 9)
             #expect(result.breakdown.ended.mapValues(\.count) == [.wait: 9])

@@ -23,7 +23,7 @@ struct CookieJarTests {
     }
 
     private func set(_ jar: CookieJar, _ cookie: String, host: String, tls: Bool = false, now: Int = 1_000) {
-        Array(cookie.utf8).withUnsafeBytes { jar.take($0, host: host, isTLS: tls, now: now) }
+        Array(cookie.utf8).withUnsafeBytes { jar.take($0, host: Array(host.utf8), isTLS: tls, now: now) }
     }
 
     @Test(
@@ -33,6 +33,11 @@ struct CookieJarTests {
             ("a=1", "example.com", "/", "www.example.com", false, false),
             ("a=1; Domain=example.com", "www.example.com", "/", "example.com", false, true),
             ("a=1; Domain=.Example.com", "www.example.com", "/", "api.example.com", false, true),
+            ("a=1; Domain=example.com", "example.com", "/", "www.example.com", false, true),
+            ("a=1; Domain=localhost", "localhost", "/", "localhost", false, true),
+            ("a=1; Domain=localhost", "localhost", "/", "www.localhost", false, false),
+            ("a=1; Domain=127.0.0.1", "127.0.0.1", "/", "127.0.0.1", false, true),
+            ("a=1; Domain=ample.com", "example.com", "/", "example.com", false, false),
             ("a=1; Domain=other.com", "example.com", "/", "other.com", false, false),
             ("a=1; Domain=com", "example.com", "/", "example.com", false, false),
             ("a=1; Domain=0.0.1", "127.0.0.1", "/", "127.0.0.1", false, false),

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Foundation
 import Glibc
 import Measurement
 import Testing
@@ -20,6 +21,12 @@ struct GeneratorVerdictTests {
         var steal = 0.0
         var throttled = 0.0
         var failures: [FailureKey: UInt64] = [:]
+        /// Longest stall, in milliseconds, among many short ones.
+        var stall: UInt64 = 0
+        var busy = 0.0
+        var arrivals = GeneratorHealth.ArrivalCount()
+        var descriptors = 0
+        var ports = 0
         var isBalanced = true
         var verdict: GeneratorHealth.Verdict
         var words = ""
@@ -51,8 +58,22 @@ struct GeneratorVerdictTests {
             name: "the target refuses", failures: [FailureKey(step: 0, cause: .connect(ECONNREFUSED)): 12],
             verdict: .valid),
         Case(
-            name: "too many in flight", failures: [FailureKey(step: 0, cause: .tooManyInFlight): 3], verdict: .degraded,
-            words: "3 requests were not started"),
+            name: "too many in flight", arrivals: .init(due: 1_000, heldBack: 3), verdict: .degraded,
+            words: "3 requests waited because too many were in flight"),
+        Case(name: "a rate missed by little", arrivals: .init(due: 1_000, missed: 10), verdict: .valid),
+        Case(
+            name: "a rate that was not reached", arrivals: .init(due: 1_000, missed: 11), verdict: .invalid,
+            words: "the rate was not reached: 11 of 1000 arrivals, 1.1 %"),
+        Case(name: "a stall that anybody has", stall: 90, verdict: .valid),
+        Case(
+            name: "one long stall", stall: 1_000, verdict: .degraded,
+            words: "(1 times for more than 100.0 ms): the longest response times are its own"),
+        Case(name: "half busy", busy: 0.5, verdict: .valid),
+        Case(name: "busy nearly all of the time", busy: 0.93, verdict: .degraded, words: "busy for 93.0 % of the time"),
+        Case(
+            name: "hardly any descriptors left", descriptors: 950, verdict: .degraded,
+            words: "950 of 1000 file descriptors"),
+        Case(name: "hardly any ports left", ports: 28_000, verdict: .degraded, words: "28000 of 30000 local ports"),
         Case(name: "a request without an outcome", isBalanced: false, verdict: .invalid, words: "don't balance"),
     ]
 
@@ -67,10 +88,16 @@ struct GeneratorVerdictTests {
         var accounting = Accounting()
         accounting.scheduled = expected.isBalanced ? 100 : 101
         accounting.byOutcome = [.ok: 100]
+        var stalls = LatencyHistogram()
+        stalls.record(10_000, count: 1_000_000)
+        if expected.stall > 0 { stalls.record(expected.stall * Self.millisecond) }
         let verdict = GeneratorVerdict(
-            lag: lag, canary: canary, responseTime: response, steal: expected.steal,
-            throttledSeconds: expected.throttled, seconds: 10,
-            accounting: accounting, failures: expected.failures)
+            GeneratorObservation(
+                lag: lag, canary: canary, stalls: stalls, responseTime: response, steal: expected.steal,
+                throttledSeconds: expected.throttled, seconds: 10, busyShare: expected.busy,
+                arrivals: expected.arrivals, fileDescriptors: .init(most: expected.descriptors, limit: 1_000),
+                localPorts: .init(most: expected.ports, limit: 30_000), accounting: accounting,
+                failures: expected.failures))
         #expect(verdict.verdict == expected.verdict)
         #expect(verdict.reasons.isEmpty == (expected.verdict == .valid))
         #expect(verdict.reasons.joined().contains(expected.words) || expected.words.isEmpty, "\(verdict.reasons)")
@@ -78,10 +105,7 @@ struct GeneratorVerdictTests {
 
     @Test("the worst finding decides, and all are named")
     func combined() {
-        let verdict = GeneratorVerdict(
-            lag: LatencyHistogram(), canary: LatencyHistogram(), responseTime: LatencyHistogram(), steal: 0.5,
-            throttledSeconds: 0.2, seconds: 10,
-            accounting: Accounting(), failures: [:])
+        let verdict = GeneratorVerdict(GeneratorObservation(steal: 0.5, throttledSeconds: 0.2, seconds: 10))
         #expect(verdict.verdict == .invalid && verdict.reasons.count == 2)
     }
 }
@@ -102,6 +126,28 @@ struct RequestWriterTests {
         #expect(write("one\r\ninjected: two\u{7f}\0", .header) == "oneinjected: two")
         #expect(write("\"\\\n\u{1f}é", .json) == "\\\"\\\\\\u000a\\u001fé")
         #expect(write("as it is\r\n", .none) == "as it is\r\n")
+    }
+
+    @Test("functions write the same whatever stands before them")
+    func functions() {
+        var output = RawBytes()
+        defer { output.free() }
+        for length in [0, 1, 2, 3, 255, 256, 5_000] {
+            output.removeAll()
+            let text = String(repeating: "\u{ff}~?", count: length)
+            output.append(UInt8(ascii: "<"))
+            Array(text.utf8).withUnsafeBytes { output.append($0) }
+            output.replaceEnd(from: 1, growingBy: 4) { $0.appendBase64($1, .percent) }
+            output.append(UInt8(ascii: ">"))
+            let expected = Data(text.utf8).base64EncodedString().replacing("+", with: "%2B").replacing("/", with: "%2F")
+                .replacing("=", with: "%3D")
+            #expect(String(decoding: output.bytes, as: UTF8.self) == "<\(expected)>")
+        }
+        output.removeAll()
+        output.appendNow(.iso, .percent)
+        #expect(
+            String(decoding: output.bytes, as: UTF8.self).wholeMatch(of: /\d{4}-\d\d-\d\dT\d\d%3A\d\d%3A[\d.]+Z/) != nil
+        )
     }
 
     @Test("decimal numbers", arguments: [0, 7, 10, 4_294_967_296, .max] as [UInt64])

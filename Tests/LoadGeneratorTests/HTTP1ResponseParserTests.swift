@@ -90,6 +90,11 @@ struct HTTP1ResponseParserTests {
             body: "ok",
             keepsAlive: false),
         Good(
+            name: "close is not taken back",
+            response:
+                "HTTP/1.1 200 OK\r\nConnection: close\r\nConnection: keep-alive\r\ncontent-length: 2\r\n\r\nok",
+            body: "ok", keepsAlive: false),
+        Good(
             name: "close in a list",
             response: "HTTP/1.1 200 OK\r\nconnection: te, close\r\ncontent-length: 2\r\n\r\nok", body: "ok",
             keepsAlive: false),
@@ -207,6 +212,42 @@ struct HTTP1ResponseParserTests {
             let cut = read(bytes, pieces: pieces, expectsNoBody: sample.expectsNoBody)
             #expect(whole == single && whole == cut, "seed \(seed), round \(round): \(bytes)")
         }
+    }
+}
+
+extension HTTP1ResponseParserTests {
+    /// Where the parser says that the final head lies in these bytes, or nil.
+    private func head(_ parser: inout HTTP1ResponseParser, _ text: String) -> String? {
+        Array(text.utf8).withUnsafeBytes { bytes in
+            _ = parser.parse(bytes) { _ in }
+            return parser.headEnd == 0
+                ? nil : String(decoding: bytes[parser.headStart..<parser.headEnd], as: UTF8.self)
+        }
+    }
+
+    @Test("the final head is told by the call that read it to its end, and no interim head is")
+    func finalHead() {
+        var parser = HTTP1ResponseParser()
+        let final = "HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\n"
+        #expect(head(&parser, "HTTP/1.1 103 Early Hints\r\nlink: x\r\n\r\n") == nil)
+        #expect(head(&parser, "HTTP/1.1 20") == nil)
+        #expect(head(&parser, final + "bo") == final)
+        #expect(head(&parser, "dy") == nil)
+        parser.reset(expectsNoBody: false)
+        #expect(head(&parser, "HTTP/1.1 100 Continue\r\n\r\n" + final) == final)
+    }
+
+    @Test("a head that comes line by line is read on where it was left")
+    func lineByLine() {
+        var parser = HTTP1ResponseParser()
+        let first = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n"
+        #expect(head(&parser, first + "x-li") == nil)
+        // What was read is not looked at again, so it may be anything.
+        let again = String(repeating: "?", count: first.utf8.count) + "x-line: 1\r\nconnection: close\r\n"
+        #expect(head(&parser, again) == nil)
+        let end = String(repeating: "?", count: again.utf8.count) + "\r\nok"
+        let result = Array(end.utf8).withUnsafeBytes { parser.parse($0) { _ in } }
+        #expect(result == .complete(consumed: end.utf8.count) && parser.status == 200 && !parser.keepsAlive)
     }
 }
 

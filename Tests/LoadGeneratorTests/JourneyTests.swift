@@ -95,6 +95,129 @@ extension EngineTests {
             #expect(result.accounting.byOutcome == [.ok: 30])
         }
 
+        @Test("pauses of no length don't hold up the others either", .timeLimit(.minutes(1)))
+        func emptyPauses() async throws {
+            let recorder = Recorder()
+            let pause = Plan.Step.think(.fixed(.zero))
+            let inner = Plan.Step.loop(.init(rounds: 1_000_000, steps: [pause]))
+            let steps: [Plan.Step] = [.loop(.init(rounds: 1_000_000, steps: [inner])), .request(path(text("never")))]
+            var plan = makePlan(port: recorder.server.port, rate: .constant(perSecond: 100), seconds: 0.3)
+            plan.journeys.append(.init(name: "endless", steps: steps))
+            var source = plan.sources[0]
+            source.journeys = [(1, 1)]
+            source.rate = .constant(perSecond: 10)
+            source.gracefulStop = .zero
+            plan.sources.append(source)
+            #expect(try await play(plan).accounting.byOutcome == [.ok: 30])
+        }
+
+        @Test(
+            "integers are compared by their digits, however many there are",
+            arguments: [
+                ("9007199254740993", "9007199254740992", 1), ("18446744073709551615", "18446744073709551616", -1),
+                ("007", "7", 0), ("-0", "0", 0), ("-10", "-9", -1), ("+3", "3", 0), ("-1", "1", -1), ("10", "9", 1),
+                ("8", "8.0", 0), ("8.5", "8", 1), ("1e3", "999", 1),
+            ])
+        func integers(left: String, right: String, order: Int) {
+            func holds(_ comparison: Plan.Condition.Comparison) -> Bool {
+                let empty = UnsafeBufferPointer<CompiledSegment>(start: nil, count: 0)
+                let condition = CompiledCondition(left: empty, comparison: comparison, right: empty, isNegated: false)
+                return Array(left.utf8).withUnsafeBytes { left in
+                    Array(right.utf8).withUnsafeBytes { condition.holds(left, $0) }
+                }
+            }
+            #expect(holds(.equal) == (order == 0) && holds(.notEqual) == (order != 0))
+            #expect(holds(.less) == (order < 0) && holds(.lessOrEqual) == (order <= 0))
+            #expect(holds(.greater) == (order > 0) && holds(.greaterOrEqual) == (order >= 0))
+        }
+
+        @Test("a captured address of the same target is followed, and what stands behind it is escaped as elsewhere")
+        func followed() async throws {
+            let location = Mutex("")
+            let recorder = Recorder { path in
+                path == "/first" ? ("a b/c", "Location: \(location.withLock { $0 })\r\n") : ("ok", "")
+            }
+            let port = recorder.server.port
+            let (target, query) = (Plan.Variable(index: 0), Plan.Variable(index: 1))
+            var first = path(text("first"))
+            first.captures = [
+                Plan.Capture("next", variable: target, source: .header("location")),
+                Plan.Capture("query", variable: query, source: .pattern(try Pattern(".*"))),
+            ]
+            let second = Plan.Request(
+                label: "GET", target: 0, method: "GET",
+                path: .init([.variable(target), text("&q="), .variable(query)]))
+            for (address, expected) in [
+                ("http://127.0.0.1:\(port)/next?page=2#here", "/next?page=2&q=a%20b%2Fc"),
+                ("HTTP://127.0.0.1:\(port)?page=2", "/?page=2&q=a%20b%2Fc"),
+                ("//127.0.0.1:\(port)/x%20y", "/x%20y&q=a%20b%2Fc"), ("/next?a=b", "/next?a=b&q=a%20b%2Fc"),
+                ("http://127.0.0.1:\(port)1/next", "http://127.0.0.1:\(port)1/next&q=a%20b%2Fc"),
+                ("https://127.0.0.1:\(port)/next", "https://127.0.0.1:\(port)/next&q=a%20b%2Fc"),
+            ] {
+                location.withLock { $0 = address }
+                _ = try await play(closed(recorder, [.request(first), .request(second)]))
+                #expect(recorder.paths.last == expected)
+            }
+        }
+
+        @Test("what a bad escape leaves of a value is not in front of the standard value")
+        func badEscape() async throws {
+            let recorder = Recorder { _ in (#"{"id": "ab\q"}"#, "") }
+            var first = path(text("first"))
+            first.captures = [
+                Plan.Capture(
+                    "id", variable: .init(index: 0), source: .json([.key("id")]), absence: .becomes(Array("else".utf8)))
+            ]
+            _ = try await play(closed(recorder, [.request(first), .request(path(.variable(.init(index: 0))))]))
+            #expect(recorder.paths.last == "/else")
+        }
+
+        @Test("of a long body its beginning is searched, in one piece")
+        func longBody() async throws {
+            let length = Worker.maximumSearchedBody - 3
+            let server = ScriptedServer(answering: { connection, _ in
+                connection.write("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n")
+                connection.write(String(length, radix: 16) + "\r\n" + String(repeating: "x", count: length) + "\r\n")
+                for chunk in ["abcdef", "gh"] { connection.write("\(chunk.utf8.count)\r\n\(chunk)\r\n") }
+                connection.write("0\r\n\r\n")
+            })
+            defer { server.stop() }
+            var request = path(text("long"))
+            request.checks = [
+                .init("beginning", .text(.body, .contains(.literal("xxabc")))),
+                .init("hole", .text(.body, .contains(.literal("g")))),
+            ]
+            let result = try await play(
+                makePlan(port: server.port, rate: .constant(perSecond: 10), seconds: 0.1, steps: [.request(request)]))
+            let tallies = result.slices.flatMap(\.checks)
+            #expect(tallies.map(\.passed) == [1, 0], "\(result.failureSamples)")
+        }
+
+        @Test("an interim answer before a head in pieces is no head, and its headers pass no check")
+        func interimHead() async throws {
+            let server = ScriptedServer(answering: { connection, _ in
+                for part in [
+                    "HTTP/1.1 103 Early Hints\r\nx-kind: early\r\nx-early: yes\r\n\r\n", "HTTP/1.1 20",
+                    "0 OK\r\nx-kind: final\r\ncontent-length: 2\r\n\r\nok",
+                ] {
+                    connection.write(part)
+                    usleep(20_000)
+                }
+            })
+            defer { server.stop() }
+            var request = path(text("early"))
+            request.checks = [
+                .init("final", .text(.header("x-kind"), .equals(.literal("final")))),
+                .init("early", .text(.header("x-early"), .exists)),
+            ]
+            var plan = makePlan(
+                port: server.port, rate: .constant(perSecond: 10), seconds: 0.2, steps: [.request(request)])
+            plan.cookies = true
+            let result = try await play(plan)
+            let tallies = result.slices.flatMap(\.checks)
+            #expect(tallies.map(\.passed) == [2, 0] && tallies.map(\.failed) == [0, 2], "\(result.failureSamples)")
+        }
+
         @Test("values are written over in loops without growing, and the right ones are kept")
         func values() {
             var session = Session()
@@ -219,9 +342,14 @@ extension EngineTests {
             ]
             var plan = closed(recorder, steps, users: 4, iterations: 20, workers: 2)
             plan.sources.append(plan.sources[0])
+            // Another journey that draws fewer, and those beside the load.
+            plan.journeys.append(.init(name: "few", steps: [.request(path(.counter))]))
+            plan.sources[0].journeys = [(1, 1)]
+            plan.setUp = .init(name: "set-up", steps: [.request(path(.counter, text("-"), .counter))])
+            plan.tearDown = plan.setUp
             _ = try await play(plan)
             let numbers = recorder.paths.flatMap { $0.dropFirst().split(separator: "-") }
-            #expect(numbers.count == 40 * 9 && Set(numbers).count == numbers.count)
+            #expect(numbers.count == 20 * 9 + 20 + 4 && Set(numbers).count == numbers.count)
         }
 
         @Test(

@@ -209,7 +209,7 @@ extension EngineTests {
             #expect(strict.accounting.byOutcome.keys.first == inverse)
         }
 
-        @Test("arrivals beyond maxInFlight are recorded as never started, at their age")
+        @Test("arrivals beyond maxInFlight wait, and their wait is response time and no lateness of the generator")
         func maxInFlight() async throws {
             let server = ScriptedServer(answering: { connection, _ in
                 usleep(100_000)
@@ -219,13 +219,44 @@ extension EngineTests {
             var plan = makePlan(port: server.port, seconds: 0.3)
             plan.maxInFlight = 2
             let result = try await play(plan)
-            let refused = result.accounting.byOutcome[.neverStarted, default: 0]
-            #expect(refused > 40 && result.accounting.scheduled == 60)
-            #expect(result.generator.verdict != .valid)
-            #expect(result.generator.reasons.contains { $0.contains("not started because too many were in flight") })
-            let ages = result.slices.flatMap(\.samples).filter { $0.outcome == .neverStarted }
-            #expect(try #require(ages.compactMap(\.responseTime.max).max()) > 250_000_000)
-            #expect(ages.allSatisfy { $0.serviceTime.isEmpty })
+            // Two at a time, ten times a second: the last of 60 has waited for 29 others.
+            #expect(result.accounting.byOutcome == [.ok: 60])
+            let response = LatencyHistogram.merging(result.slices.flatMap(\.samples).map(\.responseTime))
+            #expect(try #require(response.max) > 2_600_000_000)
+            #expect(try #require(response.percentile(50)) > 1_200_000_000)
+            #expect((1...4).contains(result.generator.scheduleLag.count))
+            let arrivals = try #require(result.generator.arrivals)
+            #expect(arrivals.due == 60 && arrivals.heldBack > 50 && arrivals.missed > 40)
+            #expect(result.generator.verdict == .invalid)
+            #expect(result.generator.reasons.contains { $0.contains("the rate was not reached") })
+            #expect(result.generator.reasons.contains { $0.contains("waited because too many were in flight") })
+        }
+
+        @Test("what is held back keeps its order over sources and steps, and never starts when everything ends")
+        func heldBackOrder() async throws {
+            let seen = Mutex<[String]>([])
+            let server = ScriptedServer(answering: { connection, request in
+                seen.withLock { $0.append(String(request.split(separator: " ")[1])) }
+                usleep(20_000)
+                connection.answer()
+            })
+            defer { server.stop() }
+            // Users whose next step is due at once, and arrivals: nobody starves.
+            var plan = makePlan(
+                port: server.port, rate: .closed(users: 2), seconds: 1,
+                steps: [.request(get("/a")), .request(get("/b"))])
+            plan.journeys.append(.init(name: "others", steps: [.request(get("/other"))]))
+            var others = plan.sources[0]
+            others.journeys = [(1, 1)]
+            others.rate = .constant(perSecond: 100)
+            others.gracefulStop = .zero
+            plan.sources.append(others)
+            plan.maxInFlight = 1
+            let result = try await play(plan)
+            let counts = seen.withLock { $0 }.reduce(into: [String: Int]()) { $0[$1, default: 0] += 1 }
+            #expect(["/a", "/b", "/other"].allSatisfy { counts[$0, default: 0] > 2 }, "\(counts)")
+            #expect(result.accounting.neverStarted > 30)
+            #expect(result.failureSamples.contains { $0.message.contains("too many requests in flight") })
         }
 
         @Test("measuring begins when all sources have warmed up, and the offered rate is that of the measured time")
@@ -350,6 +381,61 @@ extension EngineTests {
             let noRoots = makePlan(port: 443, tls: .init(rootsFile: "/no/such/file.pem"))
             let error = try #require(throws: LoadEngineError.self) { _ = try LoadEngine(noRoots) }
             #expect(error.code == .tls && error.message.contains("/no/such/file.pem"))
+        }
+
+        @Test("a limit of connections below the number of workers is refused")
+        func limitOfWorkers() throws {
+            var plan = makePlan(port: 80)
+            plan.workers = 4
+            plan.connections.limitPerTarget = 3
+            let error = try #require(throws: LoadEngineError.self) { _ = try LoadEngine(plan) }
+            #expect(error.message.contains("3 connections to a target must be at least the number of workers, 4"))
+        }
+
+        @Test("time 0 is ahead when it is told, however long the making of the workers takes")
+        func timeZero() async throws {
+            let server = ScriptedServer()
+            defer { server.stop() }
+            let engine = try LoadEngine(makePlan(port: server.port, rate: .closed(users: 100_000), seconds: 60))
+            let isAhead = Mutex(false)
+            _ = try await engine.run(onStart: { start in
+                isAhead.withLock { $0 = start > Clock.now() }
+                engine.stop()
+            })
+            #expect(isAhead.withLock { $0 })
+        }
+
+        @Test("a run that can't make its workers leaves no thread behind")
+        func noWorkers() async throws {
+            let server = try TLSServer(names: "IP:127.0.0.1")
+            let roots = server.certificate + ".roots"
+            try FileManager.default.copyItem(atPath: server.certificate, toPath: roots)
+            let engine = try LoadEngine(makePlan(port: server.server.port, tls: .init(rootsFile: roots)))
+            try FileManager.default.removeItem(atPath: roots)
+            let error = await #expect(throws: LoadEngineError.self) { try await engine.run() }
+            #expect(error?.code == .tls)
+            func canaries() -> Int {
+                let tasks = (try? FileManager.default.contentsOfDirectory(atPath: "/proc/self/task")) ?? []
+                return tasks.count { ProcFile.read("/proc/self/task/\($0)/comm") == "canary\n" }
+            }
+            // Those of earlier runs end soon after their workers.
+            for _ in 0..<500 where canaries() > 0 { try await Task.sleep(for: .milliseconds(10)) }
+            #expect(canaries() == 0)
+        }
+
+        @Test("journeys are counted in the second in which they begin, not by their first step's requests")
+        func journeyStarts() async throws {
+            let server = ScriptedServer()
+            defer { server.stop() }
+            var never = get("/never")
+            never.when = .exists(.init([.variable(.init(index: 0))]))
+            let result = try await play(
+                makePlan(
+                    port: server.port, rate: .constant(perSecond: 50), seconds: 2,
+                    steps: [.request(never), .loop(.init(rounds: 3, steps: [.request(get("/"))]))]))
+            #expect(result.accounting.scheduled == 300)
+            let starts = result.slices.compactMap(\.journeyStarts)
+            #expect(starts.reduce(0, +) == 100 && (30...70).contains(starts[0]))
         }
 
         @Test("too few file descriptors are told with the number needed")

@@ -61,8 +61,9 @@ extension EngineTests {
                 plan, targets: [try ResolvedTarget(plan.targets[0], lookup: ResolvedTarget.system)])
             let start: UInt64 = 1_000_000_000
             let worker = try Worker(
-                plan: compiled, number: 0, start: start, mailbox: Mailbox(),
+                plan: compiled, number: 0, mailbox: Mailbox(),
                 resolver: Resolver(plan.targets, lookup: ResolvedTarget.system), stop: try StopFlag())
+            worker.begin(at: start)
             worker.startDueArrivals(start + 1_000_000_000)
             #expect(worker.counters.scheduled == 0 && worker.sessions.inUse == 50)
             worker.abortAll(start + 2_000_000_000)
@@ -71,6 +72,8 @@ extension EngineTests {
             for number in 0..<worker.chunk.count {
                 let record = worker.chunk.records[number]
                 #expect(record.outcome == .neverStarted && record.intended <= start + 2_000_000_000)
+                // So late was the generator, and its verdict has to see that.
+                #expect(record.pickedUp == record.end)
             }
             #expect(worker.sessions.inUse == 0)
         }

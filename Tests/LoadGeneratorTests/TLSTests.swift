@@ -3,6 +3,7 @@
 import COpenSSL
 import Foundation
 import Measurement
+import Synchronization
 import Testing
 
 @testable import LoadGenerator
@@ -223,9 +224,95 @@ extension EngineTests {
                     return false
                 })
             let result = try await play(server, host: "127.0.0.1", roots: server.certificate)
-            #expect(result.accounting.byOutcome == [.tls: 20])
+            #expect(result.accounting.byOutcome == [.connection: 20])
             #expect(
                 result.failureSamples.first?.message.contains("reset by peer") == true, "\(result.failureSamples)")
+        }
+
+        private static func write(_ text: String, _ ssl: OpaquePointer) {
+            let bytes = Array(text.utf8)
+            SSL_write(ssl, bytes, Int32(bytes.count))
+        }
+
+        @Test("a body until the end is whole only when TLS says that this is the end", arguments: [true, false])
+        func untilClose(isAnnounced: Bool) async throws {
+            let server = try TLSServer(
+                names: "IP:127.0.0.1",
+                answer: { _, ssl in
+                    Self.write("HTTP/1.1 200 OK\r\n\r\nperhaps all of it", ssl)
+                    if isAnnounced { SSL_shutdown(ssl) }
+                    return false
+                })
+            let result = try await play(server, host: "127.0.0.1", roots: server.certificate)
+            #expect(result.accounting.byOutcome == [(isAnnounced ? .ok : .connection): 20], "\(result.failureSamples)")
+            if !isAnnounced {
+                #expect(result.failureSamples.first?.message.contains("in the middle of an answer") == true)
+            }
+        }
+
+        @Test("a server that closes a kept-alive connection as a request is sent on it is a broken connection")
+        func closedOnReuse() async throws {
+            let seen = Mutex<Set<Int32>>([])
+            let server = try TLSServer(
+                names: "IP:127.0.0.1",
+                answer: { connection, ssl in
+                    // Descriptors come again: each ends with its second request.
+                    let isFirst = seen.withLock { seen in
+                        if seen.remove(connection.descriptor) != nil { return false }
+                        seen.insert(connection.descriptor)
+                        return true
+                    }
+                    return isFirst && TLSServer.answerOK(connection, ssl)
+                })
+            var plan = makePlan(
+                port: server.server.port, rate: .constant(perSecond: 20), seconds: 0.5,
+                tls: .init(rootsFile: server.certificate))
+            plan.connections.limitPerTarget = 1
+            let result = try await LoadGeneratorTests.play(plan)
+            #expect(result.accounting.byOutcome == [.ok: 5, .connection: 5], "\(result.failureSamples)")
+            #expect(result.failureSamples.first?.message.contains("closed a kept-alive connection") == true)
+        }
+
+        @Test("what comes behind an answer in one piece with it is no answer to the next request")
+        func garbageReadAhead() async throws {
+            let server = try TLSServer(
+                names: "IP:127.0.0.1",
+                answer: { connection, ssl in
+                    func cork(_ on: Int32) {
+                        var on = on
+                        setsockopt(
+                            connection.descriptor, Int32(IPPROTO_TCP), TCP_CORK, &on,
+                            socklen_t(MemoryLayout<Int32>.size))
+                    }
+                    cork(1)
+                    Self.write("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok", ssl)
+                    Self.write("HTTP/1.1 500 Unasked\r\ncontent-length: 0\r\n\r\n", ssl)
+                    cork(0)
+                    return true
+                })
+            var plan = makePlan(
+                port: server.server.port, rate: .closed(users: 1), seconds: 5,
+                tls: .init(rootsFile: server.certificate))
+            plan.sources[0].iterations = 5
+            let result = try await LoadGeneratorTests.play(plan)
+            #expect(result.accounting.byOutcome == [.ok: 5], "\(result.failureSamples)")
+            #expect(server.server.connections == 5)
+        }
+
+        @Test("a handshake that fails for another reason does not blame a certificate that is not verified")
+        func unverified() async throws {
+            let server = try TLSServer(
+                names: "IP:127.0.0.1",
+                configure: { context in
+                    SSL_CTX_set_verify(context, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nil)
+                })
+            var tls = Plan.TLS(rootsFile: nil, verify: false)
+            // In TLS 1.2 the server's certificate comes before the client's is missed.
+            tls.maximumVersion = .tls12
+            let result = try await LoadGeneratorTests.play(
+                makePlan(port: server.server.port, rate: .constant(perSecond: 50), seconds: 0.1, tls: tls))
+            #expect(result.accounting.byOutcome == [.tls: 5])
+            #expect(result.failureSamples.first?.message.contains("TLS failed: ") == true, "\(result.failureSamples)")
         }
 
         @Test("a record that was tampered with is a TLS failure in words")

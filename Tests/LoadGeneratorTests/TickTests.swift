@@ -19,7 +19,12 @@ extension EngineTests {
             })
             defer { server.stop() }
             var plan = makePlan(port: server.port, rate: .constant(perSecond: 40), seconds: 2.5)
-            plan.maxInFlight = 8
+            // Half of the first second's arrivals have no row.
+            plan.tables = [.init(name: "t", columns: ["id"], rows: (0..<20).map { ["\($0)"] }, draw: .uniform)]
+            plan.feeders = [.init(name: "t", table: 0, order: .queue)]
+            var request = get("/")
+            request.headers = [("x-id", .init([.feeder(0, column: 0)]))]
+            plan.journeys[0].steps = [.request(request)]
             let known = Mutex<[Int: Slice]>([:])
             let seconds = Mutex<[Int]>([])
             let result = try await LoadEngine(plan).run(

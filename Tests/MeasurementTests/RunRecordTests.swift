@@ -179,3 +179,24 @@ struct RunFileTests {
         #expect(error.code == .cannotWrite && error.message.contains("/dev/null/results"))
     }
 }
+
+@Suite("Older records")
+struct OlderRecordTests {
+    @Test("records without what was added later are read")
+    func optionalKeys() throws {
+        var slice = Slice(second: 1, journeyStarts: 5)
+        var health = GeneratorHealth(
+            busyShare: 0.5, arrivals: .init(due: 3), fileDescriptors: .init(most: 1, limit: 2),
+            localPorts: .init(most: 1, limit: 2))
+        func without<Value: Codable>(_ keys: [String], _ value: Value) throws -> Value {
+            let object = try JSONSerialization.jsonObject(with: JSONEncoder().encode(value))
+            var fields = try #require(object as? [String: Any])
+            for key in keys { #expect(fields.removeValue(forKey: key) != nil) }
+            return try JSONDecoder().decode(Value.self, from: JSONSerialization.data(withJSONObject: fields))
+        }
+        slice = try without(["journeyStarts"], slice)
+        #expect(slice.second == 1 && slice.journeyStarts == nil)
+        health = try without(["busyShare", "arrivals", "fileDescriptors", "localPorts"], health)
+        #expect(health.busyShare == nil && health.arrivals == nil && health.fileDescriptors == nil)
+    }
+}

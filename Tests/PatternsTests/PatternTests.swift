@@ -35,6 +35,12 @@ struct PatternTests {
         #expect(try find(pattern, in: text) == expected)
     }
 
+    @Test("repetitions of nothing in each other are compiled at once", .timeLimit(.minutes(1)))
+    func emptyRepetitions() throws {
+        #expect(try find("a(?:(?:(?:(?:){1000}){1000}){1000}){1000}b", in: "xab") == "ab")
+        #expect(try find("(?:(?:(?:a{0}){1000}){1000}){1000}b", in: "ab") == "b")
+    }
+
     @Test(
         "a search that finds nothing says so",
         arguments: [("b", "ac"), ("^b", "ab"), ("a{3}", "aa"), (#"\bfoo"#, "xfoo")])

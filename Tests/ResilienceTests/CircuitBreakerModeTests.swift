@@ -133,7 +133,7 @@ struct CircuitBreakerModeTests {
                 }
             }
         }
-        let common = [("policy", "circuit-breaker"), ("name", "partner")]
+        let common = Labels.of("circuit-breaker", "partner")
         let refused = try metrics.expectCounter(
             "resilience_rejections_total", common + [("reason", "open"), ("mode", "enforced")])
         #expect(refused.totalValue == 1)

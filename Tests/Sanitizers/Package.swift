@@ -41,7 +41,7 @@ let package = Package(
         .target(name: "TestSupport", dependencies: ["ResilienceTesting"], swiftSettings: settings),
         .target(name: "CTestServer", dependencies: ["COpenSSL"]),
         .executableTarget(
-            name: "fuzz", dependencies: ["LoadGenerator", "Measurement"], swiftSettings: settings),
+            name: "fuzz", dependencies: ["LoadGenerator", "Measurement", "Patterns"], swiftSettings: settings),
         .testTarget(
             name: "ResilienceTests",
             dependencies: [
@@ -53,6 +53,7 @@ let package = Package(
             dependencies: [
                 "Measurement", "TestSupport", .product(name: "Histogram", package: "hdrhistogram-swift"),
             ], swiftSettings: settings),
+        .testTarget(name: "PatternsTests", dependencies: ["Patterns"], swiftSettings: settings),
         .testTarget(
             name: "LoadGeneratorTests",
             dependencies: ["LoadGenerator", "CTestServer", "Measurement", "COpenSSL", "Patterns"],

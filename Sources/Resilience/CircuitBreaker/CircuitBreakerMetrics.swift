@@ -20,7 +20,7 @@ final class CircuitBreakerMetrics: Sendable {
 
     init(name: String) {
         let policy = PolicyKind.circuitBreaker.rawValue
-        let common = [("policy", policy), ("name", name)]
+        let common = MetricLabels(name: name).of(policy)
         rejections = PolicyMetrics(
             policy, name: name, reasons: [.circuitOpen, .halfOpenFull, .ramping, .forcedOpen])
         late = Counter(label: "resilience_calls_total", dimensions: common + [("outcome", "late")])

@@ -5,12 +5,16 @@ enum FuzzTarget: String, CaseIterable {
     case http1Response = "http1-response"
     case jsonPath = "json-path"
     case histogram
+    case cookieJar = "cookie-jar"
+    case pattern
 
     func play(_ bytes: UnsafeRawBufferPointer) {
         switch self {
         case .http1Response: HTTP1ResponseFuzzing.play(bytes)
         case .jsonPath: JSONPathFuzzing.play(bytes)
         case .histogram: HistogramFuzzing.play(bytes)
+        case .cookieJar: CookieJarFuzzing.play(bytes)
+        case .pattern: PatternFuzzing.play(bytes)
         }
     }
 }

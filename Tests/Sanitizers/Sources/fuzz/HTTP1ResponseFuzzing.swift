@@ -2,7 +2,7 @@
 
 @testable internal import LoadGenerator
 
-/// A response has one meaning, however a connection cuts its bytes.
+/// A response has one meaning, and one head to take values from, however a connection cuts its bytes.
 ///
 /// The first byte of the input says how the rest is cut, the second whether it answers a HEAD request.
 enum HTTP1ResponseFuzzing {
@@ -11,6 +11,8 @@ enum HTTP1ResponseFuzzing {
         var status: Int16
         var keepsAlive: Bool
         var body: [UInt8]
+        /// The final head, as often as it was told.
+        var heads: [[UInt8]] = []
     }
 
     static func play(_ input: UnsafeRawBufferPointer) {
@@ -27,6 +29,7 @@ enum HTTP1ResponseFuzzing {
         parser.reset(expectsNoBody: expectsNoBody)
         var seed = UInt32(cutSeed ?? 0)
         var body: [UInt8] = []
+        var heads: [[UInt8]] = []
         var unread: [UInt8] = []
         var position = 0
         var consumedBefore = 0
@@ -36,7 +39,15 @@ enum HTTP1ResponseFuzzing {
             let end = min(response.count, position + piece)
             unread += response[position..<end]
             position = end
-            let result = withExactCopy(unread) { parser.parse($0) { body += $0 } }
+            let result = withExactCopy(unread) { bytes in
+                let result = parser.parse(bytes) { body += $0 }
+                if parser.headEnd > 0 {
+                    let head = Array(bytes[parser.headStart..<parser.headEnd])
+                    heads.append(head)
+                    readValues(head)
+                }
+                return result
+            }
             switch result {
             case .needMore(let consumed):
                 precondition((0...unread.count).contains(consumed))
@@ -46,7 +57,7 @@ enum HTTP1ResponseFuzzing {
                 precondition((0...unread.count).contains(consumed))
                 return Reading(
                     result: .complete(consumed: consumedBefore + consumed), status: parser.status,
-                    keepsAlive: parser.keepsAlive, body: body)
+                    keepsAlive: parser.keepsAlive, body: body, heads: heads)
             case .malformed:
                 // What came before the fault depends on the cut.
                 return Reading(result: result, status: 0, keepsAlive: false, body: [])
@@ -54,6 +65,16 @@ enum HTTP1ResponseFuzzing {
         } while position < response.count
         return Reading(
             result: .needMore(consumed: consumedBefore), status: parser.status, keepsAlive: parser.keepsAlive,
-            body: body)
+            body: body, heads: heads)
+    }
+
+    /// As captures, checks and cookies do.
+    private static func readValues(_ head: [UInt8]) {
+        withExactCopy(head) { head in
+            for name in ["content-length", "set-cookie", "x"] as [StaticString] {
+                HTTP1Head.forEachValue(of: name, in: head) { value in precondition(value.count <= head.count) }
+            }
+            HTTP1Head.forEachValue(of: "set-cookie", in: head) { _ = CookieJar.pair(in: $0) }
+        }
     }
 }
