@@ -24,7 +24,9 @@ extension AttemptTimeout {
     }
 
     /// The timer of an attempt that did not return at once.
-    private final class Alarm: QueuedTimer, @unchecked Sendable /* adds what never changes, and an atomic */ {
+    ///
+    /// `@unchecked Sendable` as its superclass says: what it adds never changes or is atomic.
+    private final class Alarm: QueuedTimer, @unchecked Sendable {
         let race = StateMachine()
         private let task: Task<Void, any Error>
 
