@@ -26,6 +26,9 @@ struct HTTP1Head: BitwiseCopyable {
     /// Bytes in which no further line ends.
     private var searched = 0
 
+    /// Whether a call has found it incomplete, after its first bytes.
+    var isBegun: Bool { searched > 0 }
+
     /// Reads a head from the start of `bytes`, which hold what earlier calls found incomplete, and more.
     mutating func parse(_ bytes: UnsafeRawBufferPointer) -> Result {
         guard let base = bytes.baseAddress?.assumingMemoryBound(to: UInt8.self) else { return .incomplete }

@@ -82,7 +82,7 @@ struct HTTP1ResponseParser: BitwiseCopyable {
                 return .malformed(problem)
             case .complete(let length):
                 if length > Self.maximumHead { return .malformed(.headTooLarge) }
-                unfinished = HTTP1Head()
+                if unfinished.isBegun { unfinished = HTTP1Head() }
                 let start = position
                 position += length
                 if head.status == 101 { return .malformed(.unexpectedUpgrade) }
