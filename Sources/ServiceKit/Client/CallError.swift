@@ -25,6 +25,9 @@ package struct CallError: Error, Sendable, CustomStringConvertible {
     package var edge: String
     /// For the log.
     package var message: String
+    /// How an earlier attempt failed, when the call did not end with an answer or a failure of its own: what the other
+    /// service last said before a policy refused a further attempt, or the time was up.
+    package var last: Code?
 
     package init(_ code: Code, edge: String, message: String) {
         self.code = code
@@ -43,7 +46,8 @@ package struct CallError: Error, Sendable, CustomStringConvertible {
 extension CallError: ProblemConvertible {
     /// What it means for the client of this service: 504, 503 or 502, with the edge that failed.
     package var problem: Problem {
-        let extensions: [String: Problem.Value] = ["edge": .string(edge)]
+        var extensions: [String: Problem.Value] = ["edge": .string(edge)]
+        if case .status(let status) = last { extensions["lastStatus"] = .integer(status) }
         switch code {
         case .timedOut:
             return Problem(

@@ -26,10 +26,9 @@ extension ResilientClient {
     func execute(_ call: Call, hasFallback: Bool = false) async throws(CallError) -> Reply {
         let edge = edge(to: call.service)
         let pipeline = registry.pipeline(edge)
-        let start = MonotonicClock.nanoseconds
         let outer = CallScope.current?.deadlineNanoseconds
-        let latest = min(outer ?? .max, start + Self.ultimateTimeout.clampedNanoseconds)
         // The ultimate limit is kept by the transport. Only a limit that came in is the pipeline's: each costs a timer.
+        let ultimate = MonotonicClock.nanoseconds + Self.ultimateTimeout.clampedNanoseconds
         let deadline = outer.map { MonotonicInstant(nanoseconds: Int64(clamping: $0)) }
         let idempotency: Idempotency = call.isRepeatable ? (call.method == .get ? .safe : .idempotent) : .unsafe
         do {
@@ -37,20 +36,24 @@ extension ResilientClient {
                 return try await pipeline.execute(
                     idempotency: idempotency, deadline: deadline, classifier: Self.classifier,
                     fallback: { _ in .some(.fallback) },
-                    operation: { context throws(AttemptFailure) in try await self.attempt(call, context, latest: latest)
-                    })
+                    operation: { context throws(AttemptFailure) in try await self.attempt(call, context, ultimate) })
             }
             return try await pipeline.execute(
                 idempotency: idempotency, deadline: deadline, classifier: Self.classifier,
-                operation: { context throws(AttemptFailure) in try await self.attempt(call, context, latest: latest) })
+                operation: { context throws(AttemptFailure) in try await self.attempt(call, context, ultimate) })
         } catch {
             throw CallError(error, edge: edge, call: call)
         }
     }
 
+    /// Makes one attempt.
+    ///
+    /// - Parameter ultimate: when the call ends in any case, on ``MonotonicClock``.
     private func attempt(
-        _ call: Call, _ context: CallContext, latest: UInt64
+        _ call: Call, _ context: CallContext, _ ultimate: UInt64
     ) async throws(AttemptFailure) -> Reply {
+        // What came in and what the pipeline's own deadline allows: the context has the earlier one.
+        let latest = min(context.deadline.map { UInt64(clamping: $0.nanoseconds) } ?? .max, ultimate)
         let remaining: Duration = .nanoseconds(Int64(clamping: latest) - Int64(clamping: MonotonicClock.nanoseconds))
         let response: PeerResponse
         do {
@@ -97,23 +100,42 @@ extension CallError {
     init(_ error: ResilienceError<AttemptFailure>, edge: String, call: ResilientClient.Call) {
         let what = "\(call.method) \(call.path.prefix { $0 != "?" })"
         switch error {
-        case .operation(.status(let status, _)):
-            self.init(.status(status.code), edge: edge, message: "\(what) answered \(status.code)")
-        case .operation(.transport(let failure)):
-            let code: Code =
-                switch failure.kind {
-                case .timeout: .timedOut
-                case .cancelled: .cancelled
-                case .badAnswer: .badAnswer
-                case .noInstance, .connect, .tls, .connectionLost: .unreachable
-                }
-            self.init(code, edge: edge, message: "\(what): \(failure.message)")
+        case .operation(let failure):
+            self.init(failure.code, edge: edge, message: "\(what)\(failure.text)")
+            return
         case .rejected(let rejection, _):
             self.init(
                 .rejected(reason: rejection.reason.label, retryAfter: rejection.retryAfter), edge: edge,
                 message: "\(what) was not sent: \(rejection)")
         case .timedOut: self.init(.timedOut, edge: edge, message: "\(what) took too long")
         case .cancelled: self.init(.cancelled, edge: edge, message: "\(what) was cancelled")
+        }
+        guard let failure = error.lastFailure else { return }
+        last = failure.code
+        message += "; before that it\(failure.text)"
+    }
+}
+
+extension AttemptFailure {
+    /// What a call that ends with it comes to.
+    fileprivate var code: CallError.Code {
+        switch self {
+        case .status(let status, _): .status(status.code)
+        case .transport(let failure):
+            switch failure.kind {
+            case .timeout: .timedOut
+            case .cancelled: .cancelled
+            case .badAnswer: .badAnswer
+            case .noInstance, .connect, .tls, .connectionLost: .unreachable
+            }
+        }
+    }
+
+    /// What is said about it after the name of the call.
+    fileprivate var text: String {
+        switch self {
+        case .status(let status, _): " answered \(status.code)"
+        case .transport(let failure): " failed: \(failure.message)"
         }
     }
 }

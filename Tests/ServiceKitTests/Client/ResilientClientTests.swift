@@ -16,15 +16,19 @@ struct ResilientClientTests {
 
         private let answers: Mutex<[Answer]>
         private let asked = Mutex<[PeerRequest]>([])
+        private let limits = Mutex<[NIODeadline]>([])
 
         init(_ answers: [Answer]) {
             self.answers = Mutex(answers)
         }
 
         var requests: [PeerRequest] { asked.withLock { $0 } }
+        /// When the answer to each request had to be there.
+        var deadlines: [NIODeadline] { limits.withLock { $0 } }
 
         func send(_ request: PeerRequest, deadline: NIODeadline) async throws(TransportFailure) -> PeerResponse {
             asked.withLock { $0.append(request) }
+            limits.withLock { $0.append(deadline) }
             let next = answers.withLock { $0.isEmpty ? nil : $0.removeFirst() }
             guard let next else { throw TransportFailure(.connectionLost, "the script is over") }
             return try next.get()
@@ -85,6 +89,44 @@ struct ResilientClientTests {
         #expect((1...2000).contains(remaining))
         #expect(script.requests[1].headers[.serviceSecret] == "s3cret")
         #expect(script.requests[1].headers[.authorization] == nil)
+    }
+
+    @Test("the pipeline's own deadline is what the callee is told and what the transport keeps")
+    func ownDeadline() async throws {
+        let script = Script([Self.status(200, "[1]"), Self.status(200, "[1]")])
+        let client = try Self.client(script, policies: Self.edits([("deadline", .string("1s"))]))
+        _ = try await client.get("/x", from: "comment", as: .none, [Int].self)
+        // A deadline that came in and is later does not extend it.
+        let scope = CallScope(deadlineNanoseconds: MonotonicClock.nanoseconds + 20_000_000_000)
+        _ = try await CallScope.$current.withValue(scope) {
+            try await client.get("/x", from: "comment", as: .none, [Int].self)
+        }
+        let latest = NIODeadline.now() + .seconds(1)
+        #expect(script.deadlines.count == 2 && script.deadlines.allSatisfy { $0 <= latest })
+        for request in script.requests {
+            let remaining = try #require(request.headers[.deadline].flatMap { Int($0) })
+            #expect((1...1000).contains(remaining))
+        }
+    }
+
+    @Test("what the callee last said is not lost when a policy refuses the next attempt")
+    func lastError() async throws {
+        let policies = Self.edits([
+            ("retry", ["attempts": 2, "backoff": "1ms"]), ("circuit-breaker", ["consecutive-failures": 1]),
+        ])
+        let client = try Self.client(Script([Self.status(503)]), policies: policies)
+        let scope = CallScope(deadlineNanoseconds: MonotonicClock.nanoseconds + 60_000_000_000)
+        let error = await #expect(throws: CallError.self) {
+            try await CallScope.$current.withValue(scope) {
+                try await client.get("/x", from: "comment", as: .none, [Int].self)
+            }
+        }
+        #expect(error?.last == .status(503) && error?.message.contains("answered 503") == true)
+        guard case .rejected(reason: "open", _) = error?.code else {
+            Issue.record("\(String(describing: error))")
+            return
+        }
+        #expect(error?.problem.extensions["lastStatus"] == .integer(503))
     }
 
     @Test("without policies a call is one attempt")
