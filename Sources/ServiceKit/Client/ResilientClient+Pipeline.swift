@@ -8,8 +8,30 @@ internal import Resilience
 /// Why an attempt failed: the peer said so, or did not say anything.
 enum AttemptFailure: Error, Sendable {
     /// 429 or 5xx.
-    case status(HTTPResponse.Status, retryAfter: Duration?)
+    case status(HTTPResponse.Status, RetryAdvice)
     case transport(TransportFailure)
+}
+
+/// What a peer that did not do its work says about another attempt.
+struct RetryAdvice: Sendable {
+    /// How long it wants to be left alone. The policies bound what they make of it.
+    var pause: Duration?
+    /// Whether another attempt is unwelcome, whenever it comes.
+    var isForbidden = false
+
+    /// Reads the headers of an answer.
+    init(_ headers: HTTPFields) {
+        if let text = headers[.retryAfter] {
+            pause = RetryAfter.parse(text, date: headers[.date], now: .seconds(Date().timeIntervalSince1970))
+        }
+        guard let text = headers[.retryPushback] else { return }
+        // What can't be read forbids it, as in gRPC's proposal A6: somebody wanted to say that it is too much.
+        if let milliseconds = Int32(text), milliseconds >= 0 {
+            pause = .milliseconds(milliseconds)
+        } else {
+            isForbidden = true
+        }
+    }
 }
 
 extension ResilientClient {
@@ -26,20 +48,19 @@ extension ResilientClient {
     func execute(_ call: Call, hasFallback: Bool = false) async throws(CallError) -> Reply {
         let edge = edge(to: call.service)
         let pipeline = registry.pipeline(edge)
-        let outer = CallScope.current?.deadlineNanoseconds
-        // The ultimate limit is kept by the transport. Only a limit that came in is the pipeline's: each costs a timer.
+        // It is kept by the transport. The pipeline keeps its own and that of the request behind the call, which it finds in
+        // `CallContext.current`: each costs a timer.
         let ultimate = MonotonicClock.nanoseconds + Self.ultimateTimeout.clampedNanoseconds
-        let deadline = outer.map { MonotonicInstant(nanoseconds: Int64(clamping: $0)) }
         let idempotency: Idempotency = call.isRepeatable ? (call.method == .get ? .safe : .idempotent) : .unsafe
         do {
             if hasFallback {
                 return try await pipeline.execute(
-                    idempotency: idempotency, deadline: deadline, classifier: Self.classifier,
+                    idempotency: idempotency, criticality: call.criticality, classifier: Self.classifier,
                     fallback: { _ in .some(.fallback) },
                     operation: { context throws(AttemptFailure) in try await self.attempt(call, context, ultimate) })
             }
             return try await pipeline.execute(
-                idempotency: idempotency, deadline: deadline, classifier: Self.classifier,
+                idempotency: idempotency, criticality: call.criticality, classifier: Self.classifier,
                 operation: { context throws(AttemptFailure) in try await self.attempt(call, context, ultimate) })
         } catch {
             throw CallError(error, edge: edge, call: call)
@@ -57,13 +78,13 @@ extension ResilientClient {
         let remaining: Duration = .nanoseconds(Int64(clamping: latest) - Int64(clamping: MonotonicClock.nanoseconds))
         let response: PeerResponse
         do {
-            let request = try request(for: call, attempt: context.attempt, remaining: remaining)
+            let request = try request(for: call, context, remaining: remaining)
             response = try await transport.send(request, deadline: .uptimeNanoseconds(latest))
         } catch {
             throw .transport(error)
         }
         if response.status.code >= 500 || response.status.code == 429 {
-            throw .status(response.status, retryAfter: Self.retryAfter(response))
+            throw .status(response.status, RetryAdvice(response.headers))
         }
         return .response(response)
     }
@@ -72,12 +93,22 @@ extension ResilientClient {
     static let classifier = Classifier<Reply, AttemptFailure> { result in
         switch result {
         case .success: .success
-        case .failure(.status(let status, let retryAfter)):
+        case .failure(let failure): failure.classification
+        }
+    }
+}
+
+extension AttemptFailure {
+    /// What it says about the peer, and about another attempt.
+    fileprivate var classification: Classification {
+        switch self {
+        case .status(let status, let advice):
             // 501 and 505 will not get better; the others may.
             Classification(
-                status.code == 429 ? .throttled : .failure,
-                retry: status.code == 501 || status.code == 505 ? .never : .whenIdempotent, retryAfter: retryAfter)
-        case .failure(.transport(let failure)):
+                status.code == 429 || advice.isForbidden ? .throttled : .failure,
+                retry: status.code == 501 || status.code == 505 || advice.isForbidden ? .never : .whenIdempotent,
+                retryAfter: advice.pause)
+        case .transport(let failure):
             switch failure.kind {
             case .cancelled: .ignore
             // The peer did not start to work.
@@ -87,13 +118,6 @@ extension ResilientClient {
             }
         }
     }
-
-    /// How long the peer wants to be left alone. The policies bound what they make of it.
-    private static func retryAfter(_ response: PeerResponse) -> Duration? {
-        guard let text = response.headers[.retryAfter] else { return nil }
-        return RetryAfter.parse(
-            text, date: response.headers[.date], now: .seconds(Date().timeIntervalSince1970))
-    }
 }
 
 extension CallError {
@@ -102,6 +126,7 @@ extension CallError {
         switch error {
         case .operation(let failure):
             self.init(failure.code, edge: edge, message: "\(what)\(failure.text)")
+            if case .status(_, let advice) = failure { forbidsRetry = advice.isForbidden }
             return
         case .rejected(let rejection, _):
             self.init(

@@ -44,10 +44,13 @@ package final class ResilientClient: Sendable {
         package var credentials: Credentials
         /// Whether it may be sent twice.
         package var isRepeatable: Bool
+        /// How much is lost when it is refused; nil for as much as with the request that it is made for.
+        package var criticality: Criticality?
 
         package init(
             _ method: HTTPRequest.Method, _ service: String, _ path: String, headers: HTTPFields = [:],
-            body: ByteBuffer? = nil, credentials: Credentials = .none, isRepeatable: Bool? = nil
+            body: ByteBuffer? = nil, credentials: Credentials = .none, isRepeatable: Bool? = nil,
+            criticality: Criticality? = nil
         ) {
             self.method = method
             self.service = service
@@ -55,6 +58,7 @@ package final class ResilientClient: Sendable {
             self.headers = headers
             self.body = body
             self.credentials = credentials
+            self.criticality = criticality
             self.isRepeatable = isRepeatable ?? Self.isRepeatable(method, headers)
         }
 
@@ -89,15 +93,19 @@ package final class ResilientClient: Sendable {
     // MARK: - One attempt
 
     /// The request of one attempt, to the instance that is next in turn.
-    func request(for call: Call, attempt: Int, remaining: Duration?) throws(TransportFailure) -> PeerRequest {
+    func request(for call: Call, _ context: CallContext, remaining: Duration) throws(TransportFailure) -> PeerRequest {
         guard let address = directory.next(call.service) else {
             throw TransportFailure(.noInstance, "no instance of the \(call.service) service is known")
         }
         var headers = call.headers
         headers[.caller] = caller
-        headers[.attempt] = String(attempt)
-        if let remaining { headers[.deadline] = String(max(1, remaining.clampedNanoseconds / 1_000_000)) }
-        if let traceparent = CallScope.current?.traceparent { headers[.traceparent] = traceparent }
+        headers[.attempt] = String(context.attempt)
+        headers[.deadline] = String(max(1, remaining.clampedNanoseconds / 1_000_000))
+        // A hedge beside a first attempt has its number, and is worth as little as a second one.
+        let criticality = context.attempt > 1 ? context.criticality : context.sheddingCriticality
+        if criticality != .critical { headers[.criticality] = criticality.word }
+        if context.cohort != .last { headers[.cohort] = String(context.cohort.number) }
+        if let traceparent = TraceContext.current { headers[.traceparent] = traceparent }
         switch call.credentials {
         case .none: break
         case .user(let caller): headers[.authorization] = "Bearer \(caller.token)"

@@ -16,7 +16,7 @@ struct AdminTests {
     private let state = AdminState(
         token: ServiceSecret(value: "adm"), readiness: Readiness([{ nil }]), metrics: PrometheusRegistry(),
         directory: ServiceDirectory(), faults: InServiceFaults(), registry: ResilienceRegistry(seed: 1),
-        pipelines: ["post -> comment", "post -> user"])
+        pipelines: ["post -> comment", "post -> user", "post"], server: "post")
 
     private func call(
         _ method: HTTPRequest.Method, _ path: String, _ body: String? = nil, token: String? = "adm"
@@ -38,7 +38,8 @@ struct AdminTests {
         "all but health needs the token",
         arguments: [
             (.get, "/metrics"), (.get, "/policies"), (.patch, "/policies"), (.get, "/faults"), (.put, "/faults"),
-            (.delete, "/faults"), (.get, "/directory"), (.put, "/directory"),
+            (.delete, "/faults"),
+            (.get, "/directory"), (.put, "/directory"),
         ] as [(HTTPRequest.Method, String)])
     func guarded(method: HTTPRequest.Method, path: String) async throws {
         #expect(try await call(method, path, "{}", token: nil).status == 401)
@@ -61,8 +62,9 @@ struct AdminTests {
             .patch, "/policies", #"{"post -> comment":{"attempt-timeout":"250ms","bulkhead":{"limit":32,"queue":16}}}"#)
         #expect(changed.status == 200)
         let snapshots = try JSON.decoder.decode([PipelineSnapshot].self, from: Data(changed.text.utf8))
-        #expect(snapshots.first?[.attemptTimeout]?.mode == .enforced)
-        #expect(snapshots.last?[.attemptTimeout]?.mode == .disabled)
+        let modes = snapshots.map { $0[.attemptTimeout]?.mode }
+        #expect(snapshots.map(\.name) == ["post", "post -> comment", "post -> user"])
+        #expect(modes == [.disabled, .enforced, .disabled])
 
         let refused = try await call(
             .patch, "/policies",
@@ -72,10 +74,27 @@ struct AdminTests {
         #expect(try JSON.decoder.decode([PipelineSnapshot].self, from: Data(again.text.utf8)) == snapshots)
     }
 
+    @Test("what is said about all pipelines leaves the service's own without policies for calls to others")
+    func allPolicies() async throws {
+        for name in state.pipelines { _ = state.registry.pipeline(name) }
+        let body = #"{"all":{"retry":3,"circuit-breaker":"forced-open","bulkhead":32}}"#
+        #expect(try await call(.patch, "/policies", body).status == 200)
+        #expect(try await call(.patch, "/policies", #"{"post":"shadow"}"#).status == 200)
+        let modes = state.registry.snapshots().map { pipeline in
+            [PolicyKind.retry, .circuitBreaker, .bulkhead].map { pipeline[$0]?.mode }
+        }
+        #expect(
+            modes == [
+                [.disabled, .disabled, .shadow], [.enforced, .forcedOpen, .enforced],
+                [.enforced, .forcedOpen, .enforced],
+            ])
+    }
+
     @Test(
         "a senseless change is refused with what is wrong",
         arguments: [
             (#"{"post -> comment":{"retry":{"atempts":3}}}"#, 422, "attempts"),
+            (#"{"post":{"retry":3}}"#, 422, "calls to another service"),
             (#"{"post -> coment":"disabled"}"#, 422, "did you mean post -> comment"), ("[]", 422, "mapping"),
             ("{", 400, "JSON"),
         ])
@@ -120,7 +139,7 @@ struct AdminTests {
         try #"{"post -> comment":{"retry":{"atempts":3},"bulkhead":{"limit":-1}}}"#.write(
             toFile: path, atomically: true, encoding: .utf8)
         let error = #expect(throws: StartupError.self) {
-            try PolicyChanges.apply(file: path, to: state.registry, pipelines: state.pipelines)
+            try PolicyChanges.apply(file: path, to: state.registry, pipelines: state.pipelines, server: state.server)
         }
         let message = try #require(error?.message)
         #expect(message.contains(path) && message.contains("atempts") && message.contains("limit"))

@@ -35,9 +35,12 @@ struct ResilientClientTests {
         }
     }
 
-    static func status(_ code: Int, _ body: String = "", retryAfter: String? = nil) -> Script.Answer {
+    static func status(
+        _ code: Int, _ body: String = "", retryAfter: String? = nil, pushback: String? = nil
+    ) -> Script.Answer {
         var headers = HTTPFields()
         headers[.retryAfter] = retryAfter
+        headers[.retryPushback] = pushback
         return .success(PeerResponse(status: .init(code: code), headers: headers, body: ByteBuffer(string: body)))
     }
 
@@ -67,15 +70,20 @@ struct ResilientClientTests {
         )
     ])
 
+    /// Of a request that is waited for so long.
+    static func context(_ remaining: Duration) -> CallContext {
+        CallContext(deadline: TimeSource.system.now().advanced(by: remaining))
+    }
+
     @Test("a call carries who calls, in whose name, which attempt it is and how long it is waited for")
     func headers() async throws {
         let script = Script([Self.status(200, "[1]"), Self.status(200, "[1]")])
         let client = try Self.client(script)
-        let scope = CallScope(
-            deadlineNanoseconds: MonotonicClock.nanoseconds + 2_000_000_000, traceparent: "00-trace-span-01")
         let caller = Caller(id: "u1", name: "Ada", token: "t0ken")
-        let value = try await CallScope.$current.withValue(scope) {
-            try await client.get("/x?ids=1", from: "comment", as: .user(caller), [Int].self)
+        let value = try await CallContext.$current.withValue(Self.context(.seconds(2))) {
+            try await TraceContext.$current.withValue("00-trace-span-01") {
+                try await client.get("/x?ids=1", from: "comment", as: .user(caller), [Int].self)
+            }
         }
         #expect(value == [1])
         _ = try await client.get("/y", from: "comment", as: .service, [Int].self)
@@ -97,8 +105,7 @@ struct ResilientClientTests {
         let client = try Self.client(script, policies: Self.edits([("deadline", .string("1s"))]))
         _ = try await client.get("/x", from: "comment", as: .none, [Int].self)
         // A deadline that came in and is later does not extend it.
-        let scope = CallScope(deadlineNanoseconds: MonotonicClock.nanoseconds + 20_000_000_000)
-        _ = try await CallScope.$current.withValue(scope) {
+        _ = try await CallContext.$current.withValue(Self.context(.seconds(20))) {
             try await client.get("/x", from: "comment", as: .none, [Int].self)
         }
         let latest = NIODeadline.now() + .seconds(1)
@@ -112,12 +119,12 @@ struct ResilientClientTests {
     @Test("what the callee last said is not lost when a policy refuses the next attempt")
     func lastError() async throws {
         let policies = Self.edits([
-            ("retry", ["attempts": 2, "backoff": "1ms"]), ("circuit-breaker", ["consecutive-failures": 1]),
+            ("retry", ["attempts": 2, "backoff": "1ms"]),
+            ("circuit-breaker", ["consecutive-failures": 1, "open": "1h"]),
         ])
         let client = try Self.client(Script([Self.status(503)]), policies: policies)
-        let scope = CallScope(deadlineNanoseconds: MonotonicClock.nanoseconds + 60_000_000_000)
         let error = await #expect(throws: CallError.self) {
-            try await CallScope.$current.withValue(scope) {
+            try await CallContext.$current.withValue(Self.context(.seconds(60))) {
                 try await client.get("/x", from: "comment", as: .none, [Int].self)
             }
         }
@@ -127,6 +134,44 @@ struct ResilientClientTests {
             return
         }
         #expect(error?.problem.extensions["lastStatus"] == .integer(503))
+    }
+
+    @Test(
+        "a callee that forbids another attempt gets none, and who asked us is told the same", arguments: ["-1", "no"])
+    func pushback(value: String) async throws {
+        let script = Script([Self.status(503, retryAfter: "1", pushback: value), Self.status(200, "[1]")])
+        let client = try Self.client(script, policies: Self.retries)
+        let error = await #expect(throws: CallError.self) {
+            try await client.get("/x", from: "comment", as: .none, [Int].self)
+        }
+        #expect(script.requests.count == 1 && error?.forbidsRetry == true)
+        #expect(error?.problem.headers[.retryPushback] == "-1")
+        #expect(error?.problem.extensions["retryable"] == .boolean(false))
+    }
+
+    @Test("a callee may ask for a pause that is shorter than the whole seconds of Retry-After")
+    func shortPause() async throws {
+        let script = Script([Self.status(429, retryAfter: "3600", pushback: "2"), Self.status(200, "[1]")])
+        let client = try Self.client(script, policies: Self.retries)
+        #expect(try await client.get("/x", from: "comment", as: .none, [Int].self) == [1])
+        #expect(script.requests.count == 2)
+    }
+
+    @Test("what a call is worth goes along when it is not the usual")
+    func worth() async throws {
+        let script = Script([Self.status(200, "[1]"), Self.status(200), Self.status(200, "[1]")])
+        let client = try Self.client(script)
+        let context = CallContext(attempt: 2, criticality: .critical, cohort: Cohort(7))
+        _ = try await CallContext.$current.withValue(context) {
+            try await client.get("/x", from: "comment", as: .none, [Int].self)
+        }
+        try await client.deliver([], to: "comment")
+        _ = try await client.get("/x", from: "comment", as: .none, [Int].self)
+        let requests = script.requests
+        // Made for a second attempt, it is worth less than one for a first.
+        #expect(requests[0].headers[.criticality] == "sheddable-plus" && requests[0].headers[.cohort] == "7")
+        #expect(requests[1].headers[.criticality] == "sheddable-plus")
+        #expect(requests[2].headers[.criticality] == nil && requests[2].headers[.cohort] == nil)
     }
 
     @Test("without policies a call is one attempt")
