@@ -57,11 +57,14 @@ extension ResilientClient {
                 return try await pipeline.execute(
                     idempotency: idempotency, criticality: call.criticality, classifier: Self.classifier,
                     fallback: { _ in .some(.fallback) },
-                    operation: { context throws(AttemptFailure) in try await self.attempt(call, context, ultimate) })
+                    operation: { context throws(AttemptFailure) in
+                        try await self.attempt(call, context, pipeline, ultimate)
+                    })
             }
             return try await pipeline.execute(
                 idempotency: idempotency, criticality: call.criticality, classifier: Self.classifier,
-                operation: { context throws(AttemptFailure) in try await self.attempt(call, context, ultimate) })
+                operation: { context throws(AttemptFailure) in try await self.attempt(call, context, pipeline, ultimate)
+                })
         } catch {
             throw CallError(error, edge: edge, call: call)
         }
@@ -71,21 +74,33 @@ extension ResilientClient {
     ///
     /// - Parameter ultimate: when the call ends in any case, on ``MonotonicClock``.
     private func attempt(
-        _ call: Call, _ context: CallContext, _ ultimate: UInt64
+        _ call: Call, _ context: CallContext, _ pipeline: ResiliencePipeline, _ ultimate: UInt64
     ) async throws(AttemptFailure) -> Reply {
         // What came in and what the pipeline's own deadline allows: the context has the earlier one.
         let latest = min(context.deadline.map { UInt64(clamping: $0.nanoseconds) } ?? .max, ultimate)
-        let remaining: Duration = .nanoseconds(Int64(clamping: latest) - Int64(clamping: MonotonicClock.nanoseconds))
+        let instance: ChosenInstance
+        do { instance = try chooseInstance(of: call.service, pipeline) } catch { throw .transport(error) }
+        let start = MonotonicClock.nanoseconds
+        let remaining: Duration = .nanoseconds(Int64(clamping: latest) - Int64(clamping: start))
         let response: PeerResponse
         do {
-            let request = try request(for: call, context, remaining: remaining)
+            let request = request(for: call, context, to: instance.address, remaining: remaining)
             response = try await transport.send(request, deadline: .uptimeNanoseconds(latest))
         } catch {
-            throw .transport(error)
+            let failure = AttemptFailure.transport(error)
+            let isCancelled = error.kind == .cancelled
+            instance.end(
+                isCancelled
+                    ? verdictOnCancelled(context, pipeline, since: start)
+                    : failure.classification.verdict)
+            throw failure
         }
         if response.status.code >= 500 || response.status.code == 429 {
-            throw .status(response.status, RetryAdvice(response.headers))
+            let failure = AttemptFailure.status(response.status, RetryAdvice(response.headers))
+            instance.end(failure.classification.verdict)
+            throw failure
         }
+        instance.end(.success)
         return .response(response)
     }
 

@@ -3,6 +3,7 @@
 package import HTTPTypes
 package import NIOCore
 package import Resilience
+internal import Synchronization
 
 /// Calls other services, every call through the pipeline that is named after its edge: `post -> comment`.
 ///
@@ -15,6 +16,8 @@ package final class ResilientClient: Sendable {
     package let registry: ResilienceRegistry
     let transport: any PeerTransport
     let secret: ServiceSecret
+    /// The version of the list of instances that each service's outlier ejection has.
+    let knownInstances = Mutex<[String: Int]>([:])
 
     /// The longest that any call lasts, all attempts together, whatever the policies say.
     package static let ultimateTimeout: Duration = .seconds(30)
@@ -92,11 +95,8 @@ package final class ResilientClient: Sendable {
 
     // MARK: - One attempt
 
-    /// The request of one attempt, to the instance that is next in turn.
-    func request(for call: Call, _ context: CallContext, remaining: Duration) throws(TransportFailure) -> PeerRequest {
-        guard let address = directory.next(call.service) else {
-            throw TransportFailure(.noInstance, "no instance of the \(call.service) service is known")
-        }
+    /// The request of one attempt, to an instance.
+    func request(for call: Call, _ context: CallContext, to address: String, remaining: Duration) -> PeerRequest {
         var headers = call.headers
         headers[.caller] = caller
         headers[.attempt] = String(context.attempt)
@@ -111,6 +111,6 @@ package final class ResilientClient: Sendable {
         case .user(let caller): headers[.authorization] = "Bearer \(caller.token)"
         case .service: headers[.serviceSecret] = secret.value
         }
-        return PeerRequest(method: call.method, url: address.description + call.path, headers: headers, body: call.body)
+        return PeerRequest(method: call.method, url: address + call.path, headers: headers, body: call.body)
     }
 }
