@@ -167,7 +167,7 @@ let package = Package(
             [
                 "TestSupport", "Resilience", "FaultInjection", hummingbird, hummingbirdTesting, httpTypes, httpClient,
                 nioCore,
-                nioPosix, nioTLS, coreMetrics, crypto, grdb, logging,
+                nioPosix, nioHTTP1, nioTLS, coreMetrics, crypto, grdb, logging,
             ]),
         tests(
             "UserService",
@@ -190,7 +190,7 @@ let package = Package(
             ]),
         .testTarget(
             name: "SocialNetworkTests",
-            dependencies: ["TestSupport", "ServiceKit", "Experiments", httpTypes, nioCore, nioTLS],
+            dependencies: ["TestSupport", "ServiceKit", "Experiments", "Resilience", httpTypes, nioCore, nioTLS],
             swiftSettings: settings),
         tests(
             "Experiments",

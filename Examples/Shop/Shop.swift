@@ -84,6 +84,10 @@ struct StockClient: Sendable {
     private func ask(_ item: String, _ context: CallContext) async throws -> Int? {
         var request = HTTPClientRequest(url: "\(address)/levels/\(item)")
         request.headers.add(name: "x-attempt", value: "\(context.attempt)")
+        // What is left of the whole call's deadline: when it is over, nobody waits for the stock's answer any more.
+        if let remaining = context.remaining(at: TimeSource.system.now()) {
+            request.headers.add(name: "x-deadline-ms", value: "\(max(1, Int(remaining / .milliseconds(1))))")
+        }
         let response = try await HTTPClient.shared.execute(request, timeout: .seconds(10))
         guard response.status == .ok else {
             let retryAfter = response.headers.first(name: "retry-after").flatMap {

@@ -99,7 +99,7 @@ package struct Comparison: Sendable {
                 row = summary.total
                 steps = summary.steps
                 goodput = summary.goodputPerSecond
-                policies = PolicyTotals(summary.policies.map { $0.totals(from: summary.run.warmupNanoseconds) })
+                policies = PolicyTimeline.totals(of: summary.policies, from: summary.run.warmupNanoseconds)
             } else if let phase = summary.phases.first(where: { $0.phase.kind == kind }) {
                 row = phase.row
                 steps = phase.steps

@@ -37,6 +37,12 @@ package struct PolicyTotals: Sendable, Equatable {
         return [list(rejections), shadow].filter { !$0.isEmpty }.joined(separator: "; ")
     }
 
+    /// Without how many calls and attempts there were and how they ended.
+    var ofPolicies: PolicyTotals {
+        let plain: Set = ["calls", "attempts", "successes", "failures", "cancellations"]
+        return PolicyTotals(counters.filter { !plain.contains($0.key) })
+    }
+
     package var rejected: UInt64 { rejections.reduce(0) { $0 + $1.count } }
 
     /// Attempts per call: 1 without retries, below 1 when calls are rejected before their first attempt; nil without calls.
@@ -121,6 +127,20 @@ package struct PolicyTimeline: Sendable {
             }.map(\.totals))
     }
 
+    /// What the pipelines counted together. Requests that came in are no calls: only what policies did to them counts.
+    package static func totals(
+        of timelines: [PolicyTimeline], from start: UInt64 = 0, to end: UInt64 = .max
+    ) -> PolicyTotals {
+        PolicyTotals(
+            timelines.map { timeline in
+                let totals = timeline.totals(from: start, to: end)
+                return timeline.isOfRequests ? totals.ofPolicies : totals
+            })
+    }
+
+    /// Whether it is a service's own pipeline, through which requests come in, and not that of calls to another one.
+    package var isOfRequests: Bool { !pipeline.contains(" -> ") }
+
     /// Times that the breaker was seen to open. Sampled, so an opening shorter than the sampling interval can be missed.
     package var openings: Int {
         spans.indices.filter { index in
@@ -134,8 +154,10 @@ package struct PolicyTimeline: Sendable {
             .reduce(0) { $0 + ($1.endNanoseconds - $1.startNanoseconds) }
     }
 
-    /// Whether the pipeline was used or its breaker ever left the closed state.
+    /// Whether the pipeline was used or its breaker ever left the closed state; whether policies acted, for one that
+    /// requests come in through.
     package var isInteresting: Bool {
-        totals().counters.contains { $0.value > 0 } || spans.contains { $0.state != "closed" }
+        let totals = isOfRequests ? totals().ofPolicies : totals()
+        return totals.counters.contains { $0.value > 0 } || spans.contains { $0.state != "closed" }
     }
 }

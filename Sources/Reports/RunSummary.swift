@@ -92,8 +92,8 @@ package struct RunSummary: Sendable {
                 row: Self.row(phase.kind.rawValue, run, step: nil, phase: phase),
                 goodputPerSecond: run.goodputPerSecond(in: phase),
                 scheduleLagP99: Latency.percentile(99, of: run.scheduleLag(in: phase)),
-                policies: PolicyTotals(
-                    policies.map { $0.totals(from: phase.startNanoseconds, to: phase.endNanoseconds) }),
+                policies: PolicyTimeline.totals(
+                    of: policies, from: phase.startNanoseconds, to: phase.endNanoseconds),
                 steps: Self.stepRows(run, phase: phase))
         }
         breakdown = run.breakdown().map(BreakdownRow.init)

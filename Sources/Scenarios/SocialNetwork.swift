@@ -45,5 +45,8 @@ extension Scenario.System {
     }
 
     /// Names of the pipelines that policies can be set for.
-    package var pipelineNames: [String] { self == .social ? SocialNetwork.pipelines : [] }
+    package var pipelineNames: [String] { self == .social ? SocialNetwork.pipelines + serverPipelineNames : [] }
+
+    /// Names of those of them that requests to a service go through: the services' own.
+    package var serverPipelineNames: [String] { self == .social ? SocialNetwork.services : [] }
 }

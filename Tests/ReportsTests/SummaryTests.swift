@@ -76,6 +76,23 @@ struct SummaryTests {
         #expect(timeline.openNanoseconds == 3_000_000_000)
     }
 
+    @Test("requests that come in to a service are no calls: only what policies did to them is summed and shown")
+    func requestPipelines() {
+        func timeline(_ pipeline: String, _ counters: [String: UInt64]) -> PolicyTimeline {
+            let samples = [(0, [:]), (1, counters)].map {
+                PolicySample(atNanoseconds: $0 * 1_000_000_000, pipeline: pipeline, breaker: nil, counters: $1)
+            }
+            return PolicyTimeline(pipeline, samples, until: 2_000_000_000)
+        }
+        let calls = timeline("a -> b", ["calls": 10, "attempts": 30])
+        let quiet = timeline("b", ["calls": 90, "attempts": 90, "successes": 90])
+        let shedding = timeline("b", ["calls": 90, "attempts": 60, "rejected.shed": 30])
+        #expect(calls.isInteresting && !quiet.isInteresting && shedding.isInteresting)
+        let totals = PolicyTimeline.totals(of: [calls, shedding])
+        #expect(totals.amplification == 3 && totals.rejected == 30)
+        #expect(shedding.totals().amplification == 60.0 / 90)
+    }
+
     @Test("a pipeline without a breaker has no lane")
     func withoutBreaker() {
         let timeline = PolicyTimeline(

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Foundation
+import Resilience
 import Scenarios
 import Testing
 
@@ -28,9 +29,10 @@ struct ScenarioFilesTests {
         #expect(!scenario.description.isEmpty)
     }
 
-    @Test("the three scripts of the README are there")
+    @Test("the four scripts of the README are there")
     func present() {
-        #expect(Set(Self.names).isSuperset(of: ["quickstart.yaml", "timeline-mix.yaml", "comment-brownout.yaml"]))
+        let names: Set = ["quickstart.yaml", "timeline-mix.yaml", "comment-brownout.yaml", "overload.yaml"]
+        #expect(names.isSubset(of: Self.names))
     }
 
     @Test("the quickstart plays 20 s without faults and expects more than 5,000 measured requests")
@@ -55,6 +57,13 @@ struct ScenarioFilesTests {
         let scenario = try load("comment-brownout.yaml")
         #expect(scenario.variants.map(\.name) == ["none", "retries", "everything"])
         #expect(scenario.faults.count == 1)
+    }
+
+    @Test("the overload compares no shedder with one that has a limit and one that finds it out, at the service itself")
+    func overload() throws {
+        let scenario = try load("overload.yaml")
+        #expect(scenario.variants.map(\.name) == ["none", "shedder", "adaptive"])
+        #expect(scenario.policies.pipelineNames == ["post"])
     }
 
     @Test("the script in the reference is sound")

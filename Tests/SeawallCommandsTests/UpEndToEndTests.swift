@@ -37,6 +37,19 @@ struct UpEndToEndTests {
         #expect(changed.output.contains("attempts 4"), "\(changed.output)")
         #expect(!changed.output.contains("post -> user"), "only what was changed is shown")
 
+        // The service's own pipeline, for a time, as those see it who listen.
+        let events = try SeawallProcess(["policies", "events", "--dir", "\(network.folder.path)/net"])
+        while events.isRunning, !events.output.contains("attempts") { try await Task.sleep(for: .milliseconds(20)) }
+        let short = try await seawall(["policies", "set", "post", "load-shedder=0", "--for", "200ms"], beside: network)
+        #expect(short.code == 0 && short.output.contains(#/load-shedder +enforced/#), "\(short.errors)")
+        while events.isRunning, !events.output.contains("expired") { try await Task.sleep(for: .milliseconds(20)) }
+        events.send(SIGINT)
+        _ = await events.exitCode()
+        #expect(try await seawall(["policies"], beside: network).output.contains(#/load-shedder +disabled/#))
+        let reset = try await seawall(["policies", "reset", "post -> comment"], beside: network)
+        #expect(reset.code == 0 && reset.output.contains("circuit-breaker"), "\(reset.errors)")
+        #expect(try await seawall(["policies", "reset", "post -> coment"], beside: network).code == 2)
+
         let unknown = try await seawall(["policies", "set", "post -> coment", "disabled"], beside: network)
         #expect(unknown.code == 2)
         #expect(unknown.errors.hasPrefix("seawall: there is no pipeline 'post -> coment'\n  the network has: "))

@@ -21,15 +21,19 @@ private final class Stock: Sendable {
 
     private let script: Mutex<[Answer]>
     private let seen = Mutex<[String]>([])
+    private let limits = Mutex<[Int]>([])
 
     /// The last answer is given to all further requests.
     init(_ script: [Answer]) { self.script = Mutex(script) }
 
     /// The `x-attempt` of each request so far.
     var attempts: [String] { seen.withLock { $0 } }
+    /// The `x-deadline-ms` of each request so far.
+    var deadlines: [Int] { limits.withLock { $0 } }
 
     func answer(_ request: Request) async throws -> Response {
         seen.withLock { $0.append(request.headers[.attempt] ?? "") }
+        limits.withLock { $0.append(request.headers[.deadline].flatMap { Int($0) } ?? 0) }
         let answer = script.withLock { $0.count > 1 ? $0.removeFirst() : $0[0] }
         switch answer {
         case .level(let level): return Self.text("\(level)")
@@ -49,7 +53,9 @@ private final class Stock: Sendable {
 }
 
 extension HTTPField.Name {
-    fileprivate static let attempt = Self("x-attempt")!  // safe because it is a valid name
+    // Safe because they are valid names.
+    fileprivate static let attempt = Self("x-attempt")!
+    fileprivate static let deadline = Self("x-deadline-ms")!
 }
 
 @Suite("The example of the README")
@@ -117,6 +123,9 @@ struct ShopExampleTests {
             #expect(answer == Answer(name: "tea", inStock: example.level))
         }
         #expect(stock.attempts == example.attempts)
+        // That of the whole call, which each attempt has less of.
+        #expect(stock.deadlines.allSatisfy { (1...60_000).contains($0) })
+        #expect(stock.deadlines == stock.deadlines.sorted(by: >))
     }
 
     @Test("shows its policies and lets them be changed while it runs")

@@ -3,6 +3,7 @@
 import Experiments
 import Foundation
 import HTTPTypes
+import Resilience
 import ServiceKit
 import TestSupport
 import Testing
@@ -71,6 +72,35 @@ import Testing
                 let events = try await network.send(.post, service, "/internal/v1/events", token: ann.token, body: "[]")
                 #expect([401, 404].contains(events.status))
             }
+        }
+    }
+
+    @Test("a service without a place for requests refuses them, is not asked again, and still answers its operator")
+    func overloaded() async throws {
+        try await NetworkUnderTest.run(in: TemporaryFolder()) { network in
+            let ann = try await network.join("ann")
+            let post = try await network.send(.post, .post, "/v1/posts", token: ann.token, body: #"{"text":"hello"}"#)
+            let comments = "/v1/posts/\(post.id)/comments"
+            try await network.network.apply(
+                PolicyEdits([
+                    "comment": ["load-shedder": 0],
+                    "post -> comment": ["retry": ["attempts": 3, "backoff": "1ms"], "fallback": "enforced"],
+                ]), of: "a test")
+
+            let refused = try await network.send(.get, .comment, comments, token: ann.token)
+            #expect(refused.status == 503 && refused.problem == "overloaded")
+            #expect(refused.headers[.retryAfter] == "1" && refused.headers[.retryPushback] == "-1")
+            let timeline = try await network.send(.get, .post, "/v1/users/\(ann.id)/posts", token: ann.token)
+            #expect(timeline.status == 200 && timeline.items.count == 1)
+
+            let calls = try await network.network.admin(of: .post).pipelines().first { $0.name == "post -> comment" }
+            #expect(calls?.counters["failures", default: 0] ?? 0 > 0 && calls?.counters["retries", default: 0] == 0)
+            let requests = try await network.network.admin(of: .comment).pipelines().first { $0.name == "comment" }
+            #expect(requests?.counters["rejected.shed", default: 0] ?? 0 >= 2)
+            #expect(try await network.network.admin(of: .comment).unreadiness() == nil)
+
+            try await network.network.apply(PolicyEdits(["all": "disabled"]), of: "a test")
+            #expect(try await network.send(.get, .comment, comments, token: ann.token).status == 200)
         }
     }
 

@@ -38,7 +38,8 @@ package struct ServiceUnderTest<Social: SocialService>: Sendable {
     /// Runs a test against the router, with what the service does in the background.
     package func test(_ body: @escaping @Sendable (any TestClientProtocol) async throws -> Void) async throws {
         let router = ServiceRouter.make(
-            gate: Gate(tokens: verifier, secret: secret), faults: nil, metrics: nil, routes: service.addRoutes)
+            gate: Gate(tokens: verifier, secret: secret), pipeline: ServerPipeline(registry.pipeline(Social.name)),
+            faults: nil, metrics: nil, routes: service.addRoutes)
         let application = Application(router: router, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
         try await withThrowingTaskGroup(of: Void.self) { group in
             for background in service.backgroundServices {

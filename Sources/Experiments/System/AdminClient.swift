@@ -2,6 +2,8 @@
 
 package import AsyncHTTPClient
 internal import Foundation
+internal import NIOCore
+internal import NIOHTTP1
 
 /// Talks to the admin port of one service.
 package struct AdminClient: Sendable {
@@ -44,6 +46,40 @@ package struct AdminClient: Sendable {
     }
 
     package func delete(_ path: String) async throws { _ = try await expectSuccess("DELETE", path, nil) }
+
+    /// Sends a POST without a body.
+    package func post(_ path: String) async throws { _ = try await expectSuccess("POST", path, nil) }
+
+    /// Reads an answer that comes line by line, until the service ends it.
+    package func readLines(_ path: String, _ take: @Sendable (String) -> Void) async throws {
+        var request = HTTPClientRequest(url: "http://127.0.0.1:\(port)\(path)")
+        request.headers.add(name: "authorization", value: "Bearer \(token)")
+        do {
+            let response = try await client.execute(request, deadline: .distantFuture)
+            guard response.status == .ok else {
+                throw AdminRefusal(
+                    service: service, request: "GET \(path)", status: Int(response.status.code),
+                    body: Data(try await response.body.collect(upTo: 64 << 10).readableBytesView))
+            }
+            var buffered: [UInt8] = []
+            for try await part in response.body {
+                for byte in part.readableBytesView {
+                    if byte != UInt8(ascii: "\n") {
+                        buffered.append(byte)
+                    } else {
+                        take(String(decoding: buffered, as: UTF8.self))
+                        buffered = []
+                    }
+                }
+            }
+        } catch let refusal as AdminRefusal {
+            throw refusal
+        } catch {
+            if Task.isCancelled { throw CancellationError() }
+            throw ExperimentError(
+                .system, "\(service): the admin port 127.0.0.1:\(port) does not answer: \(networkErrorText(error))")
+        }
+    }
 
     package enum Method: Sendable { case put, patch }
 

@@ -32,17 +32,41 @@ package struct NetworkControl: Sendable {
 
     /// Changes policies; each service takes its part of the edits whole or not at all.
     ///
+    /// - Parameter limit: How long the change lasts; nil for until the next one.
     /// - Throws: `ExperimentError` with every reason when a service refuses.
-    package func change(_ edits: PolicyEdits) async throws {
+    package func change(_ edits: PolicyEdits, for limit: Duration? = nil) async throws {
         try await withAdmins { admins in
             for admin in admins {
                 do {
-                    try await admin.change(edits)
+                    try await admin.change(edits, for: limit)
                 } catch let refusal as AdminRefusal {
                     throw ExperimentError(
                         .script,
                         "\(admin.service)-service refused the change: \(refusal.reasons.joined(separator: "; "))")
                 }
+            }
+        }
+    }
+
+    /// Closes the breaker of a pipeline and forgets its window.
+    ///
+    /// - Parameter pipeline: One that there is.
+    package func resetBreaker(of pipeline: String) async throws {
+        try await withAdmins { admins in
+            // The service of a pipeline is the one that calls, or that is called by its own name.
+            let service = pipeline.prefix { $0 != " " }
+            for admin in admins where admin.service == service { try await admin.resetBreaker(of: pipeline) }
+        }
+    }
+
+    /// What the policies of all services do, until the task is cancelled or the network stops.
+    ///
+    /// - Parameter take: Called with one JSON object as text for each event, from several tasks.
+    package func events(_ take: @escaping @Sendable (String) -> Void) async throws {
+        try await withAdmins { admins in
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for admin in admins { group.addTask { try await admin.policyEvents(take) } }
+                try await group.waitForAll()
             }
         }
     }

@@ -79,21 +79,7 @@ extension Retry {
         }
 
         private mutating func backoff(attempt: Int, previous: Int64) -> Int64 {
-            let base = Double(options.backoff.base.nanosecondsSaturated)
-            let cap = Double(options.backoff.cap.nanosecondsSaturated)
-            var time = base
-            for _ in 1..<max(1, attempt) where time < cap { time *= options.backoff.multiplier }
-            time = min(time, cap)
-            switch options.backoff.jitter {
-            case .none: break
-            case .full: time *= random.unit()
-            case .equal: time = time / 2 + time / 2 * random.unit()
-            case .decorrelated:
-                let upper = max(base, 3 * Double(previous))
-                time = min(cap, base + (upper - base) * random.unit())
-            }
-            // Both bounds come from options of at most an hour, so the number fits.
-            return Int64(time)
+            options.backoff.pause(failures: attempt, previous: previous, &random)
         }
     }
 }

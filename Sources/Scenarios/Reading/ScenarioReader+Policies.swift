@@ -39,7 +39,8 @@ extension ScenarioReader {
         // What policies lack shows only when sound edits are applied: those that can't be read are left out the second time.
         for _ in 0..<2 {
             do throws(ConfigurationFaults) {
-                edits = try Self.checked(known.configuration, after: earlier)
+                edits = try Self.checked(
+                    known.configuration, after: earlier, servers: system?.serverPipelineNames ?? [])
                 break
             } catch {
                 for fault in error.faults {
@@ -57,14 +58,20 @@ extension ScenarioReader {
     }
 
     private static func checked(
-        _ tree: ConfigurationValue, after earlier: PolicyEdits?
+        _ tree: ConfigurationValue, after earlier: PolicyEdits?, servers: [String]
     ) throws(ConfigurationFaults) -> PolicyEdits {
         let edits = try PolicyEdits(tree)
+        var faults = edits.faults(ofServers: servers)
         if let earlier {
             var policies = PolicySet()
-            try policies.apply(earlier)
-            try policies.apply(edits)
+            do throws(ConfigurationFaults) {
+                try policies.apply(earlier)
+                try policies.apply(edits)
+            } catch {
+                faults += error.faults
+            }
         }
+        if !faults.isEmpty { throw ConfigurationFaults(faults) }
         return edits
     }
 

@@ -22,6 +22,8 @@ struct AdminRoutes: Sendable {
         }
         guarded.get("/policies") { _, _ in try Response.json(self.state.registry.snapshots()) }
         guarded.patch("/policies") { request, _ in try await self.changePolicies(request) }
+        guarded.get("/policies/events") { request, _ in try self.policyEvents(request) }
+        guarded.post("/policies/{pipeline}/circuit-breaker/reset") { _, context in try self.resetBreaker(context) }
         guarded.get("/directory") { _, _ in try Response.json(self.state.directory.snapshot) }
         guarded.put("/directory") { request, _ in try await self.setDirectory(request) }
     }

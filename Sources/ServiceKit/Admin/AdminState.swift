@@ -12,4 +12,6 @@ struct AdminState: Sendable {
     var registry: ResilienceRegistry
     /// The names of the service's pipelines: those that can be changed.
     var pipelines: [String]
+    /// The one of them that requests go through.
+    var server: String
 }

@@ -46,9 +46,9 @@ package final class FetchedKeys: KeySource {
                 if unknownKeyID == nil || recently { return .have(keys) }
             }
             if let running = state.running { return .wait(running) }
-            // Unstructured because it belongs to all who wait for it: the one who began may be cancelled. It ends by the
-            // timeout of the call.
-            let task = Task { try await self.run() }
+            // Unstructured because it belongs to all who wait for it: the one who began may be cancelled, and may have less time
+            // or be worth less than the others. It ends by the timeout of the call.
+            let task = Task.detached { try await self.run() }
             state.running = task
             return .wait(task)
         }

@@ -25,6 +25,12 @@ package struct CallError: Error, Sendable, CustomStringConvertible {
     package var edge: String
     /// For the log.
     package var message: String
+    /// How an earlier attempt failed, when the call did not end with an answer or a failure of its own: what the other
+    /// service last said before a policy refused a further attempt, or the time was up.
+    package var last: Code?
+    /// Whether the other service said that another attempt is unwelcome. Whoever asked us is told the same: so retries stop
+    /// at every level, not only at the last one.
+    package var forbidsRetry = false
 
     package init(_ code: Code, edge: String, message: String) {
         self.code = code
@@ -43,18 +49,24 @@ package struct CallError: Error, Sendable, CustomStringConvertible {
 extension CallError: ProblemConvertible {
     /// What it means for the client of this service: 504, 503 or 502, with the edge that failed.
     package var problem: Problem {
-        let extensions: [String: Problem.Value] = ["edge": .string(edge)]
+        var problem = translated
+        if forbidsRetry { problem.forbidRetry() }
+        return problem
+    }
+
+    private var translated: Problem {
+        var extensions: [String: Problem.Value] = ["edge": .string(edge)]
+        if case .status(let status) = last { extensions["lastStatus"] = .integer(status) }
         switch code {
         case .timedOut:
             return Problem(
                 .gatewayTimeout, type: "upstream-timeout", detail: "Another service took too long.",
                 extensions: extensions)
         case .rejected(let reason, let retryAfter):
-            let after = retryAfter.map { max(1, Int(($0 / .seconds(1)).rounded(.up))) } ?? 1
             return Problem(
                 .serviceUnavailable, type: "upstream-rejected", detail: "Another service is not asked at the moment.",
                 extensions: extensions.merging(["reason": .string(reason)]) { old, _ in old },
-                headers: [.retryAfter: String(after)])
+                headers: [.retryAfter: Problem.seconds(retryAfter ?? .seconds(1))])
         case .status(429), .status(503), .unreachable:
             return Problem(
                 .serviceUnavailable, type: "upstream-unavailable", detail: "Another service is not available.",

@@ -3,6 +3,7 @@
 internal import Foundation
 internal import HTTPTypes
 internal import NIOCore
+package import Resilience
 
 extension ResilientClient {
     /// Gets a JSON value from a service.
@@ -33,12 +34,14 @@ extension ResilientClient {
 
     /// Posts a JSON value to a service.
     ///
-    /// - Parameter idempotencyKey: with one, the call may be repeated when it fails.
+    /// - Parameters:
+    ///   - idempotencyKey: with one, the call may be repeated when it fails.
+    ///   - criticality: how much is lost when it is refused; nil for as much as with the request that it is made for.
     /// - Throws: ``CallError``.
     @discardableResult
     package func post(
         _ path: String, to service: String, body: some Encodable, as credentials: Credentials,
-        contentType: String = "application/json", idempotencyKey: String? = nil
+        contentType: String = "application/json", idempotencyKey: String? = nil, criticality: Criticality? = nil
     ) async throws(CallError) -> PeerResponse {
         var headers: HTTPFields = [.contentType: contentType]
         if let idempotencyKey { headers[.idempotencyKey] = "\"\(idempotencyKey)\"" }
@@ -48,7 +51,10 @@ extension ResilientClient {
         } catch {
             throw CallError(.badAnswer, edge: edge(to: service), message: "the request can't be encoded: \(error)")
         }
-        return try await send(Call(.post, service, path, headers: headers, body: buffer, credentials: credentials))
+        return try await send(
+            Call(
+                .post, service, path, headers: headers, body: buffer, credentials: credentials, criticality: criticality
+            ))
     }
 
     private func decode<Answer: Decodable>(_ response: PeerResponse, of call: Call) throws(CallError) -> Answer {

@@ -8,8 +8,30 @@ internal import Resilience
 /// Why an attempt failed: the peer said so, or did not say anything.
 enum AttemptFailure: Error, Sendable {
     /// 429 or 5xx.
-    case status(HTTPResponse.Status, retryAfter: Duration?)
+    case status(HTTPResponse.Status, RetryAdvice)
     case transport(TransportFailure)
+}
+
+/// What a peer that did not do its work says about another attempt.
+struct RetryAdvice: Sendable {
+    /// How long it wants to be left alone. The policies bound what they make of it.
+    var pause: Duration?
+    /// Whether another attempt is unwelcome, whenever it comes.
+    var isForbidden = false
+
+    /// Reads the headers of an answer.
+    init(_ headers: HTTPFields) {
+        if let text = headers[.retryAfter] {
+            pause = RetryAfter.parse(text, date: headers[.date], now: .seconds(Date().timeIntervalSince1970))
+        }
+        guard let text = headers[.retryPushback] else { return }
+        // What can't be read forbids it, as in gRPC's proposal A6: somebody wanted to say that it is too much.
+        if let milliseconds = Int32(text), milliseconds >= 0 {
+            pause = .milliseconds(milliseconds)
+        } else {
+            isForbidden = true
+        }
+    }
 }
 
 extension ResilientClient {
@@ -26,42 +48,59 @@ extension ResilientClient {
     func execute(_ call: Call, hasFallback: Bool = false) async throws(CallError) -> Reply {
         let edge = edge(to: call.service)
         let pipeline = registry.pipeline(edge)
-        let start = MonotonicClock.nanoseconds
-        let outer = CallScope.current?.deadlineNanoseconds
-        let latest = min(outer ?? .max, start + Self.ultimateTimeout.clampedNanoseconds)
-        // The ultimate limit is kept by the transport. Only a limit that came in is the pipeline's: each costs a timer.
-        let deadline = outer.map { MonotonicInstant(nanoseconds: Int64(clamping: $0)) }
+        // It is kept by the transport. The pipeline keeps its own and that of the request behind the call, which it finds in
+        // `CallContext.current`: each costs a timer.
+        let ultimate = MonotonicClock.nanoseconds + Self.ultimateTimeout.clampedNanoseconds
         let idempotency: Idempotency = call.isRepeatable ? (call.method == .get ? .safe : .idempotent) : .unsafe
         do {
             if hasFallback {
                 return try await pipeline.execute(
-                    idempotency: idempotency, deadline: deadline, classifier: Self.classifier,
+                    idempotency: idempotency, criticality: call.criticality, classifier: Self.classifier,
                     fallback: { _ in .some(.fallback) },
-                    operation: { context throws(AttemptFailure) in try await self.attempt(call, context, latest: latest)
+                    operation: { context throws(AttemptFailure) in
+                        try await self.attempt(call, context, pipeline, ultimate)
                     })
             }
             return try await pipeline.execute(
-                idempotency: idempotency, deadline: deadline, classifier: Self.classifier,
-                operation: { context throws(AttemptFailure) in try await self.attempt(call, context, latest: latest) })
+                idempotency: idempotency, criticality: call.criticality, classifier: Self.classifier,
+                operation: { context throws(AttemptFailure) in try await self.attempt(call, context, pipeline, ultimate)
+                })
         } catch {
             throw CallError(error, edge: edge, call: call)
         }
     }
 
+    /// Makes one attempt.
+    ///
+    /// - Parameter ultimate: when the call ends in any case, on ``MonotonicClock``.
     private func attempt(
-        _ call: Call, _ context: CallContext, latest: UInt64
+        _ call: Call, _ context: CallContext, _ pipeline: ResiliencePipeline, _ ultimate: UInt64
     ) async throws(AttemptFailure) -> Reply {
-        let remaining: Duration = .nanoseconds(Int64(clamping: latest) - Int64(clamping: MonotonicClock.nanoseconds))
+        // What came in and what the pipeline's own deadline allows: the context has the earlier one.
+        let latest = min(context.deadline.map { UInt64(clamping: $0.nanoseconds) } ?? .max, ultimate)
+        let instance: ChosenInstance
+        do { instance = try chooseInstance(of: call.service, pipeline) } catch { throw .transport(error) }
+        let start = MonotonicClock.nanoseconds
+        let remaining: Duration = .nanoseconds(Int64(clamping: latest) - Int64(clamping: start))
         let response: PeerResponse
         do {
-            let request = try request(for: call, attempt: context.attempt, remaining: remaining)
+            let request = request(for: call, context, to: instance.address, remaining: remaining)
             response = try await transport.send(request, deadline: .uptimeNanoseconds(latest))
         } catch {
-            throw .transport(error)
+            let failure = AttemptFailure.transport(error)
+            let isCancelled = error.kind == .cancelled
+            instance.end(
+                isCancelled
+                    ? verdictOnCancelled(context, pipeline, since: start)
+                    : failure.classification.verdict)
+            throw failure
         }
         if response.status.code >= 500 || response.status.code == 429 {
-            throw .status(response.status, retryAfter: Self.retryAfter(response))
+            let failure = AttemptFailure.status(response.status, RetryAdvice(response.headers))
+            instance.end(failure.classification.verdict)
+            throw failure
         }
+        instance.end(.success)
         return .response(response)
     }
 
@@ -69,12 +108,22 @@ extension ResilientClient {
     static let classifier = Classifier<Reply, AttemptFailure> { result in
         switch result {
         case .success: .success
-        case .failure(.status(let status, let retryAfter)):
+        case .failure(let failure): failure.classification
+        }
+    }
+}
+
+extension AttemptFailure {
+    /// What it says about the peer, and about another attempt.
+    fileprivate var classification: Classification {
+        switch self {
+        case .status(let status, let advice):
             // 501 and 505 will not get better; the others may.
             Classification(
-                status.code == 429 ? .throttled : .failure,
-                retry: status.code == 501 || status.code == 505 ? .never : .whenIdempotent, retryAfter: retryAfter)
-        case .failure(.transport(let failure)):
+                status.code == 429 || advice.isForbidden ? .throttled : .failure,
+                retry: status.code == 501 || status.code == 505 || advice.isForbidden ? .never : .whenIdempotent,
+                retryAfter: advice.pause)
+        case .transport(let failure):
             switch failure.kind {
             case .cancelled: .ignore
             // The peer did not start to work.
@@ -84,36 +133,49 @@ extension ResilientClient {
             }
         }
     }
-
-    /// How long the peer wants to be left alone. The policies bound what they make of it.
-    private static func retryAfter(_ response: PeerResponse) -> Duration? {
-        guard let text = response.headers[.retryAfter] else { return nil }
-        return RetryAfter.parse(
-            text, date: response.headers[.date], now: .seconds(Date().timeIntervalSince1970))
-    }
 }
 
 extension CallError {
     init(_ error: ResilienceError<AttemptFailure>, edge: String, call: ResilientClient.Call) {
         let what = "\(call.method) \(call.path.prefix { $0 != "?" })"
         switch error {
-        case .operation(.status(let status, _)):
-            self.init(.status(status.code), edge: edge, message: "\(what) answered \(status.code)")
-        case .operation(.transport(let failure)):
-            let code: Code =
-                switch failure.kind {
-                case .timeout: .timedOut
-                case .cancelled: .cancelled
-                case .badAnswer: .badAnswer
-                case .noInstance, .connect, .tls, .connectionLost: .unreachable
-                }
-            self.init(code, edge: edge, message: "\(what): \(failure.message)")
+        case .operation(let failure):
+            self.init(failure.code, edge: edge, message: "\(what)\(failure.text)")
+            if case .status(_, let advice) = failure { forbidsRetry = advice.isForbidden }
+            return
         case .rejected(let rejection, _):
             self.init(
                 .rejected(reason: rejection.reason.label, retryAfter: rejection.retryAfter), edge: edge,
                 message: "\(what) was not sent: \(rejection)")
         case .timedOut: self.init(.timedOut, edge: edge, message: "\(what) took too long")
         case .cancelled: self.init(.cancelled, edge: edge, message: "\(what) was cancelled")
+        }
+        guard let failure = error.lastFailure else { return }
+        last = failure.code
+        message += "; before that it\(failure.text)"
+    }
+}
+
+extension AttemptFailure {
+    /// What a call that ends with it comes to.
+    fileprivate var code: CallError.Code {
+        switch self {
+        case .status(let status, _): .status(status.code)
+        case .transport(let failure):
+            switch failure.kind {
+            case .timeout: .timedOut
+            case .cancelled: .cancelled
+            case .badAnswer: .badAnswer
+            case .noInstance, .connect, .tls, .connectionLost: .unreachable
+            }
+        }
+    }
+
+    /// What is said about it after the name of the call.
+    fileprivate var text: String {
+        switch self {
+        case .status(let status, _): " answered \(status.code)"
+        case .transport(let failure): " failed: \(failure.message)"
         }
     }
 }

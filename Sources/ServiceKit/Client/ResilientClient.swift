@@ -3,6 +3,7 @@
 package import HTTPTypes
 package import NIOCore
 package import Resilience
+internal import Synchronization
 
 /// Calls other services, every call through the pipeline that is named after its edge: `post -> comment`.
 ///
@@ -15,6 +16,8 @@ package final class ResilientClient: Sendable {
     package let registry: ResilienceRegistry
     let transport: any PeerTransport
     let secret: ServiceSecret
+    /// The version of the list of instances that each service's outlier ejection has.
+    let knownInstances = Mutex<[String: Int]>([:])
 
     /// The longest that any call lasts, all attempts together, whatever the policies say.
     package static let ultimateTimeout: Duration = .seconds(30)
@@ -44,10 +47,13 @@ package final class ResilientClient: Sendable {
         package var credentials: Credentials
         /// Whether it may be sent twice.
         package var isRepeatable: Bool
+        /// How much is lost when it is refused; nil for as much as with the request that it is made for.
+        package var criticality: Criticality?
 
         package init(
             _ method: HTTPRequest.Method, _ service: String, _ path: String, headers: HTTPFields = [:],
-            body: ByteBuffer? = nil, credentials: Credentials = .none, isRepeatable: Bool? = nil
+            body: ByteBuffer? = nil, credentials: Credentials = .none, isRepeatable: Bool? = nil,
+            criticality: Criticality? = nil
         ) {
             self.method = method
             self.service = service
@@ -55,6 +61,7 @@ package final class ResilientClient: Sendable {
             self.headers = headers
             self.body = body
             self.credentials = credentials
+            self.criticality = criticality
             self.isRepeatable = isRepeatable ?? Self.isRepeatable(method, headers)
         }
 
@@ -88,21 +95,22 @@ package final class ResilientClient: Sendable {
 
     // MARK: - One attempt
 
-    /// The request of one attempt, to the instance that is next in turn.
-    func request(for call: Call, attempt: Int, remaining: Duration?) throws(TransportFailure) -> PeerRequest {
-        guard let address = directory.next(call.service) else {
-            throw TransportFailure(.noInstance, "no instance of the \(call.service) service is known")
-        }
+    /// The request of one attempt, to an instance.
+    func request(for call: Call, _ context: CallContext, to address: String, remaining: Duration) -> PeerRequest {
         var headers = call.headers
         headers[.caller] = caller
-        headers[.attempt] = String(attempt)
-        if let remaining { headers[.deadline] = String(max(1, remaining.clampedNanoseconds / 1_000_000)) }
-        if let traceparent = CallScope.current?.traceparent { headers[.traceparent] = traceparent }
+        headers[.attempt] = String(context.attempt)
+        headers[.deadline] = String(max(1, remaining.clampedNanoseconds / 1_000_000))
+        // A hedge beside a first attempt has its number, and is worth as little as a second one.
+        let criticality = context.attempt > 1 ? context.criticality : context.sheddingCriticality
+        if criticality != .critical { headers[.criticality] = criticality.word }
+        if context.cohort != .last { headers[.cohort] = String(context.cohort.number) }
+        if let traceparent = TraceContext.current { headers[.traceparent] = traceparent }
         switch call.credentials {
         case .none: break
         case .user(let caller): headers[.authorization] = "Bearer \(caller.token)"
         case .service: headers[.serviceSecret] = secret.value
         }
-        return PeerRequest(method: call.method, url: address.description + call.path, headers: headers, body: call.body)
+        return PeerRequest(method: call.method, url: address + call.path, headers: headers, body: call.body)
     }
 }

@@ -3,6 +3,7 @@
 package import GRDB
 package import Logging
 internal import Metrics
+package import Resilience
 internal import ServiceLifecycle
 
 /// Delivers the events of an outbox, in order, at least once.
@@ -26,21 +27,10 @@ package struct OutboxRelay: Service {
     package struct Options: Sendable {
         /// The most events in one delivery.
         package var batchSize = 100
-        /// The pause after the first failure.
-        package var firstPause: Duration = .milliseconds(50)
-        /// The longest pause.
-        package var longestPause: Duration = .seconds(5)
+        /// The pauses after failures in a row.
+        package var backoff = RetryOptions.Backoff(base: .milliseconds(50), cap: .seconds(5), jitter: .equal)
 
         package init() {}
-
-        /// The pause after so many failures in a row: doubling, capped, and reduced by up to a half at random.
-        ///
-        /// - Parameter jitter: 0 to 1.
-        func pause(failures: Int, jitter: Double) -> Duration {
-            // 2^20 times any sensible first pause is beyond any sensible cap.
-            let doubled = firstPause * (1 << min(max(failures - 1, 0), 20))
-            return min(doubled, longestPause) * (1 - jitter / 2)
-        }
     }
 
     private let outbox: Outbox
@@ -91,17 +81,16 @@ package struct OutboxRelay: Service {
 
     /// Delivers until nothing waits.
     package func deliverAllWaiting() async throws {
-        var failuresInARow = 0
+        var pauses = BackoffPauses(options.backoff)
         while true {
             try Task.checkCancellation()
             do {
                 guard try await deliverNextBatch() else { return }
-                failuresInARow = 0
+                pauses.reset()
             } catch {
                 try Task.checkCancellation()
-                failuresInARow += 1
                 failures.increment()
-                let pause = options.pause(failures: failuresInARow, jitter: .random(in: 0...1))
+                let pause = pauses.next()
                 logger.warning(
                     "events not delivered, trying again", metadata: ["pause": "\(pause)", "error": "\(error)"])
                 try await sleep(pause)

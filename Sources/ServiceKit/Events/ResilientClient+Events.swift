@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 internal import HTTPTypes
+internal import Resilience
 
 extension ResilientClient {
     /// Where services take events.
@@ -12,10 +13,11 @@ extension ResilientClient {
     ///   it is worth another try.
     package func deliver(_ events: [CloudEvent], to service: String) async throws {
         do {
-            // With a key, so that the pipeline may repeat the call: the receiver's inbox makes that harmless.
+            // With a key, so that the pipeline may repeat the call: the receiver's inbox makes that harmless. A receiver with
+            // too much to do may refuse it before what users wait for: the relay comes again.
             try await post(
                 Self.eventsPath, to: service, body: events, as: .service, contentType: CloudEvent.batchMediaType,
-                idempotencyKey: events.first?.id.description)
+                idempotencyKey: events.first?.id.description, criticality: .sheddablePlus)
         } catch {
             // Only what says that the events themselves are wrong is final. An answer like 401 or 404 comes from a
             // network that is put together wrongly, and ends when somebody puts it right.

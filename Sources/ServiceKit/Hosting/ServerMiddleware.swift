@@ -5,20 +5,24 @@ package import Hummingbird
 internal import Logging
 internal import Synchronization
 
-/// What happens around every request of a service: its deadline and trace are kept for the calls it makes, faults strike, every
-/// error becomes a ``Problem``, and the whole is measured.
+/// What happens around every request of a service: what it says about itself is kept for the calls it makes, the service's
+/// pipeline lets it in, faults strike, every error becomes a ``Problem``, and the whole is measured.
 package final class ServerMiddleware: RouterMiddleware {
     package typealias Context = ServiceContext
 
     private let gate: Gate
     private let logger: Logger
+    private let pipeline: ServerPipeline?
     private let faults: InServiceFaults?
     private let metrics: RequestMetrics?
     private let routes = Mutex<RouteTable?>(nil)
 
-    init(gate: Gate, logger: Logger, faults: InServiceFaults?, metrics: RequestMetrics?) {
+    init(
+        gate: Gate, logger: Logger, pipeline: ServerPipeline?, faults: InServiceFaults?, metrics: RequestMetrics?
+    ) {
         self.gate = gate
         self.logger = logger
+        self.pipeline = pipeline
         self.faults = faults
         self.metrics = metrics
     }
@@ -29,7 +33,14 @@ package final class ServerMiddleware: RouterMiddleware {
         routes.withLock { $0 = table }
     }
 
-    package func handle(
+    /// The rest of the way, in a form in which the pipeline can take it.
+    ///
+    /// Safe because it is called at most once, and only while `handle` waits for it to end.
+    private struct Handler: @unchecked Sendable {
+        let call: @concurrent (Request, ServiceContext) async throws -> Response
+    }
+
+    @concurrent package func handle(
         _ request: Request, context: ServiceContext,
         next: @concurrent (Request, ServiceContext) async throws -> Response
     ) async throws -> Response {
@@ -39,13 +50,11 @@ package final class ServerMiddleware: RouterMiddleware {
         context.gate = gate
         var response: Response
         do {
-            let path = request.uri.path
-            try await faults?.strike(method: request.method, path: path)
-            if let scope = try Self.scope(of: request, at: began) {
-                let context = context
-                response = try await CallScope.$current.withValue(scope) { try await next(request, context) }
-            } else {
-                response = try await next(request, context)
+            let call = try InboundCall(request, at: began, gate: gate)
+            let context = context
+            response = try await withoutActuallyEscaping(next) { next async throws -> Response in
+                let handler = Handler(call: next)
+                return try await call.bound { try await self.admit(request, context, handler) }
             }
         } catch {
             response = problem(for: error, request).response(instance: request.uri.path)
@@ -55,6 +64,16 @@ package final class ServerMiddleware: RouterMiddleware {
             route: route == "NotFound" ? "other" : route, method: request.method, status: response.status.code,
             nanoseconds: MonotonicClock.nanoseconds &- began)
         return response
+    }
+
+    private func admit(_ request: Request, _ context: ServiceContext, _ handler: Handler) async throws -> Response {
+        guard let pipeline else { return try await serve(request, context, handler) }
+        return try await pipeline.run { try await self.serve(request, context, handler) }
+    }
+
+    private func serve(_ request: Request, _ context: ServiceContext, _ handler: Handler) async throws -> Response {
+        try await faults?.strike(method: request.method, path: request.uri.path)
+        return try await handler.call(request, context)
     }
 
     private func problem(for error: any Error, _ request: Request) -> Problem {
@@ -73,25 +92,5 @@ package final class ServerMiddleware: RouterMiddleware {
         return Problem(
             .methodNotAllowed, detail: "\(request.method.rawValue.prefix(16)) is not possible here; use \(allowed).",
             headers: [.allow: allowed])
-    }
-
-    /// What the request brings for the calls that it causes; nil when it brings nothing.
-    private static func scope(of request: Request, at now: UInt64) throws -> CallScope? {
-        let deadline = request.headers[.deadline]
-        let traceparent = request.headers[.traceparent]
-        guard deadline != nil || traceparent != nil else { return nil }
-        var scope = CallScope(traceparent: traceparent.flatMap { $0.utf8.count <= 128 ? $0 : nil })
-        if let deadline {
-            guard let milliseconds = UInt64(deadline), milliseconds <= 86_400_000 else {
-                throw Problem(
-                    .badRequest, type: "malformed-header",
-                    detail: "X-Deadline-Ms must be a number of milliseconds from 0 to 86400000.")
-            }
-            guard milliseconds > 0 else {
-                throw Problem(.gatewayTimeout, type: "deadline-exceeded", detail: "The deadline had passed on arrival.")
-            }
-            scope.deadlineNanoseconds = now + milliseconds * 1_000_000
-        }
-        return scope
     }
 }

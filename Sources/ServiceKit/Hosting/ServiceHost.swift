@@ -50,10 +50,10 @@ package struct ServiceHost<Social: SocialService>: Sendable {
         let client = ResilientClient(
             caller: Social.name, directory: directory, transport: transport, secret: authority.secret)
         // They exist from the start, so that whoever looks sees them before the first call.
-        let pipelines = Set(Social.peers).sorted().map(client.edge)
+        let pipelines = Set(Social.peers).sorted().map(client.edge) + [Social.name]
         for name in pipelines { _ = client.registry.pipeline(name) }
         if let file = options.policies {
-            try PolicyChanges.apply(file: file, to: client.registry, pipelines: pipelines)
+            try PolicyChanges.apply(file: file, to: client.registry, pipelines: pipelines, server: Social.name)
         }
         let fetchedKeys = FetchedKeys {
             try await client.get("/.well-known/jwks.json", from: "user", as: .none, PublishedKeys.self)
@@ -84,8 +84,7 @@ package struct ServiceHost<Social: SocialService>: Sendable {
         let server = Application(
             router: ServiceRouter.make(
                 gate: Gate(tokens: service.tokens ?? runtime.tokens, secret: authority.secret), logger: logger,
-                faults: faults,
-                metrics: metrics,
+                pipeline: ServerPipeline(client.registry.pipeline(Social.name)), faults: faults, metrics: metrics,
                 routes: service.addRoutes),
             server: try .http2Upgrade(
                 tlsConfiguration: try leaf(of: authority).serverConfiguration(),
@@ -106,7 +105,7 @@ package struct ServiceHost<Social: SocialService>: Sendable {
                         token: .ofAdminPort(service: Social.name), readiness: readiness, metrics: metrics,
                         directory: directory,
                         faults: faults,
-                        registry: client.registry, pipelines: pipelines)
+                        registry: client.registry, pipelines: pipelines, server: Social.name)
                 ).add(to: $0)
             },
             configuration: .init(address: .hostname("127.0.0.1", port: options.adminPort)),

@@ -10,15 +10,17 @@ package enum ServiceRouter {
     ///
     /// - Parameters:
     ///   - logger: for errors that nobody expected.
+    ///   - pipeline: lets requests in; nil lets all of them.
     ///   - faults: those that may strike; nil for none ever.
     ///   - metrics: where requests are measured; nil for nowhere.
     package static func make(
-        gate: Gate, logger: Logger = Logger(label: "service"), faults: InServiceFaults?,
-        metrics: (any MetricsFactory)?, routes: (Router<ServiceContext>) -> Void
+        gate: Gate, logger: Logger = Logger(label: "service"), pipeline: ServerPipeline? = nil,
+        faults: InServiceFaults?, metrics: (any MetricsFactory)?, routes: (Router<ServiceContext>) -> Void
     ) -> Router<ServiceContext> {
         let router = Router(context: ServiceContext.self, options: .autoGenerateHeadEndpoints)
         let middleware = ServerMiddleware(
-            gate: gate, logger: logger, faults: faults, metrics: metrics.map { RequestMetrics(factory: $0) })
+            gate: gate, logger: logger, pipeline: pipeline, faults: faults,
+            metrics: metrics.map { RequestMetrics(factory: $0) })
         router.add(middleware: middleware)
         routes(router)
         middleware.learn(router)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 internal import Glibc
+internal import Resilience
 internal import ServiceLifecycle
 
 /// The first to hear of a shutdown: the service is not ready any more, and time runs.
@@ -43,9 +44,11 @@ struct KeyPrefetch: Service {
 
     func run() async throws {
         try await cancelWhenGracefulShutdown {
+            var pauses = BackoffPauses(.init(base: .milliseconds(50), cap: .milliseconds(500), jitter: .equal))
             while !keys.hasKeys {
-                if directory.knows("user") { _ = try? await keys.keys(unknownKeyID: nil) }
-                if !keys.hasKeys { try await Task.sleep(for: .milliseconds(100)) }
+                // Only an attempt that failed is a reason to wait longer.
+                if directory.knows("user") { _ = try? await keys.keys(unknownKeyID: nil) } else { pauses.reset() }
+                if !keys.hasKeys { try await Task.sleep(for: pauses.next()) }
             }
         }
         try await gracefulShutdown()

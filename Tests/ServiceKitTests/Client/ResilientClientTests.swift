@@ -16,24 +16,31 @@ struct ResilientClientTests {
 
         private let answers: Mutex<[Answer]>
         private let asked = Mutex<[PeerRequest]>([])
+        private let limits = Mutex<[NIODeadline]>([])
 
         init(_ answers: [Answer]) {
             self.answers = Mutex(answers)
         }
 
         var requests: [PeerRequest] { asked.withLock { $0 } }
+        /// When the answer to each request had to be there.
+        var deadlines: [NIODeadline] { limits.withLock { $0 } }
 
         func send(_ request: PeerRequest, deadline: NIODeadline) async throws(TransportFailure) -> PeerResponse {
             asked.withLock { $0.append(request) }
+            limits.withLock { $0.append(deadline) }
             let next = answers.withLock { $0.isEmpty ? nil : $0.removeFirst() }
             guard let next else { throw TransportFailure(.connectionLost, "the script is over") }
             return try next.get()
         }
     }
 
-    static func status(_ code: Int, _ body: String = "", retryAfter: String? = nil) -> Script.Answer {
+    static func status(
+        _ code: Int, _ body: String = "", retryAfter: String? = nil, pushback: String? = nil
+    ) -> Script.Answer {
         var headers = HTTPFields()
         headers[.retryAfter] = retryAfter
+        headers[.retryPushback] = pushback
         return .success(PeerResponse(status: .init(code: code), headers: headers, body: ByteBuffer(string: body)))
     }
 
@@ -63,15 +70,20 @@ struct ResilientClientTests {
         )
     ])
 
+    /// Of a request that is waited for so long.
+    static func context(_ remaining: Duration) -> CallContext {
+        CallContext(deadline: TimeSource.system.now().advanced(by: remaining))
+    }
+
     @Test("a call carries who calls, in whose name, which attempt it is and how long it is waited for")
     func headers() async throws {
         let script = Script([Self.status(200, "[1]"), Self.status(200, "[1]")])
         let client = try Self.client(script)
-        let scope = CallScope(
-            deadlineNanoseconds: MonotonicClock.nanoseconds + 2_000_000_000, traceparent: "00-trace-span-01")
         let caller = Caller(id: "u1", name: "Ada", token: "t0ken")
-        let value = try await CallScope.$current.withValue(scope) {
-            try await client.get("/x?ids=1", from: "comment", as: .user(caller), [Int].self)
+        let value = try await CallContext.$current.withValue(Self.context(.seconds(2))) {
+            try await TraceContext.$current.withValue("00-trace-span-01") {
+                try await client.get("/x?ids=1", from: "comment", as: .user(caller), [Int].self)
+            }
         }
         #expect(value == [1])
         _ = try await client.get("/y", from: "comment", as: .service, [Int].self)
@@ -85,6 +97,81 @@ struct ResilientClientTests {
         #expect((1...2000).contains(remaining))
         #expect(script.requests[1].headers[.serviceSecret] == "s3cret")
         #expect(script.requests[1].headers[.authorization] == nil)
+    }
+
+    @Test("the pipeline's own deadline is what the callee is told and what the transport keeps")
+    func ownDeadline() async throws {
+        let script = Script([Self.status(200, "[1]"), Self.status(200, "[1]")])
+        let client = try Self.client(script, policies: Self.edits([("deadline", .string("1s"))]))
+        _ = try await client.get("/x", from: "comment", as: .none, [Int].self)
+        // A deadline that came in and is later does not extend it.
+        _ = try await CallContext.$current.withValue(Self.context(.seconds(20))) {
+            try await client.get("/x", from: "comment", as: .none, [Int].self)
+        }
+        let latest = NIODeadline.now() + .seconds(1)
+        #expect(script.deadlines.count == 2 && script.deadlines.allSatisfy { $0 <= latest })
+        for request in script.requests {
+            let remaining = try #require(request.headers[.deadline].flatMap { Int($0) })
+            #expect((1...1000).contains(remaining))
+        }
+    }
+
+    @Test("what the callee last said is not lost when a policy refuses the next attempt")
+    func lastError() async throws {
+        let policies = Self.edits([
+            ("retry", ["attempts": 2, "backoff": "1ms"]),
+            ("circuit-breaker", ["consecutive-failures": 1, "open": "1h"]),
+        ])
+        let client = try Self.client(Script([Self.status(503)]), policies: policies)
+        let error = await #expect(throws: CallError.self) {
+            try await CallContext.$current.withValue(Self.context(.seconds(60))) {
+                try await client.get("/x", from: "comment", as: .none, [Int].self)
+            }
+        }
+        #expect(error?.last == .status(503) && error?.message.contains("answered 503") == true)
+        guard case .rejected(reason: "open", _) = error?.code else {
+            Issue.record("\(String(describing: error))")
+            return
+        }
+        #expect(error?.problem.extensions["lastStatus"] == .integer(503))
+    }
+
+    @Test(
+        "a callee that forbids another attempt gets none, and who asked us is told the same", arguments: ["-1", "no"])
+    func pushback(value: String) async throws {
+        let script = Script([Self.status(503, retryAfter: "1", pushback: value), Self.status(200, "[1]")])
+        let client = try Self.client(script, policies: Self.retries)
+        let error = await #expect(throws: CallError.self) {
+            try await client.get("/x", from: "comment", as: .none, [Int].self)
+        }
+        #expect(script.requests.count == 1 && error?.forbidsRetry == true)
+        #expect(error?.problem.headers[.retryPushback] == "-1")
+        #expect(error?.problem.extensions["retryable"] == .boolean(false))
+    }
+
+    @Test("a callee may ask for a pause that is shorter than the whole seconds of Retry-After")
+    func shortPause() async throws {
+        let script = Script([Self.status(429, retryAfter: "3600", pushback: "2"), Self.status(200, "[1]")])
+        let client = try Self.client(script, policies: Self.retries)
+        #expect(try await client.get("/x", from: "comment", as: .none, [Int].self) == [1])
+        #expect(script.requests.count == 2)
+    }
+
+    @Test("what a call is worth goes along when it is not the usual")
+    func worth() async throws {
+        let script = Script([Self.status(200, "[1]"), Self.status(200), Self.status(200, "[1]")])
+        let client = try Self.client(script)
+        let context = CallContext(attempt: 2, criticality: .critical, cohort: Cohort(7))
+        _ = try await CallContext.$current.withValue(context) {
+            try await client.get("/x", from: "comment", as: .none, [Int].self)
+        }
+        try await client.deliver([], to: "comment")
+        _ = try await client.get("/x", from: "comment", as: .none, [Int].self)
+        let requests = script.requests
+        // Made for a second attempt, it is worth less than one for a first.
+        #expect(requests[0].headers[.criticality] == "sheddable-plus" && requests[0].headers[.cohort] == "7")
+        #expect(requests[1].headers[.criticality] == "sheddable-plus")
+        #expect(requests[2].headers[.criticality] == nil && requests[2].headers[.cohort] == nil)
     }
 
     @Test("without policies a call is one attempt")
