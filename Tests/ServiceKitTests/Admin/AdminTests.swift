@@ -98,7 +98,9 @@ struct AdminTests {
         let events = state.registry.events()
         let body = #"{"post -> comment":{"bulkhead":32}}"#
         #expect(try await call(.patch, "/policies?for=50ms", body).status == 200)
-        for await event in events where event.kind == .overrideExpired { break }
+        for await event in events {
+            if case .overrideExpired = event.kind { break }
+        }
         #expect(state.registry.pipeline("post -> comment").configuration.bulkhead.mode == .disabled)
         for limit in ["0", "60", "25h", "soon"] {
             let answer = try await call(.patch, "/policies?for=\(limit)", body)
