@@ -62,6 +62,9 @@ struct GeneratorVerdictTests {
             words: "3 requests waited because too many were in flight"),
         Case(name: "a rate missed by little", arrivals: .init(due: 1_000, missed: 10), verdict: .valid),
         Case(
+            name: "arrivals that the cut of a short run found just come due", arrivals: .init(due: 20, missed: 2),
+            verdict: .valid),
+        Case(
             name: "a rate that was not reached", arrivals: .init(due: 1_000, missed: 11), verdict: .invalid,
             words: "the rate was not reached: 11 of 1000 arrivals, 1.1 %"),
         Case(name: "a stall that anybody has", stall: 90, verdict: .valid),

@@ -7,6 +7,7 @@ import NIOCore
 import PostService
 import ServiceKit
 import SocialTesting
+import TestSupport
 import Testing
 
 @Suite(.timeLimit(.minutes(1))) struct TimelineRouteTests {
@@ -96,17 +97,20 @@ import Testing
     func parallel() async throws {
         // Each answers only once the other has been asked: one after the other would never come to an end.
         let stub = post.peers
-        @Sendable func wait(for path: String) throws(TransportFailure) {
-            for _ in 0..<20_000 where stub.requests(to: path).isEmpty { usleep(1000) }
-            if stub.requests(to: path).isEmpty { throw TransportFailure(.timeout, "not asked: \(path)") }
+        @Sendable func wait(for path: String) async throws(TransportFailure) {
+            do {
+                try await waitUntil("\(path) is asked for") { !stub.requests(to: path).isEmpty }
+            } catch {
+                throw TransportFailure(.timeout, "\(error)")
+            }
         }
-        stub.on("user", "/internal/v1/users?ids=") { _ throws(TransportFailure) in
-            try wait(for: "comment-counts")
+        stub.on("user", "/internal/v1/users?ids=") { _ async throws(TransportFailure) in
+            try await wait(for: "comment-counts")
             return PeerResponse(
                 status: .ok, body: ByteBuffer(string: #"{"users":[{"id":"\#(user(1))","name":"Ann"}]}"#))
         }
-        stub.on("comment", "/internal/v1/comment-counts") { _ throws(TransportFailure) in
-            try wait(for: "users?ids=")
+        stub.on("comment", "/internal/v1/comment-counts") { _ async throws(TransportFailure) in
+            try await wait(for: "users?ids=")
             return PeerResponse(status: .ok, body: ByteBuffer(string: #"{"counts":[5]}"#))
         }
         try await post.test { client in

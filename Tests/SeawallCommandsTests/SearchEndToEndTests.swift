@@ -20,23 +20,12 @@ struct SearchEndToEndTests {
         """
     }
 
-    /// Runs a command again, a few times, as long as the machine is too busy for its measurements to be valid.
-    private func whenValid(_ arguments: [String], script: String) async throws -> SeawallProcess {
-        var last: SeawallProcess
-        var attempts = 0
-        repeat {
-            last = try SeawallProcess(arguments, script: script)
-            attempts += 1
-        } while await last.exitCode() == 4 && attempts < 4
-        return last
-    }
-
     @Test("finds the capacity of a station within its precision, and leaves a record and a report")
     func groundTruth() async throws {
         // Long services, so that the lateness of a busy machine is small beside them.
         let station = try await StationUnderTest(#"{"slots": 10, "service": "100ms", "queue": "fifo"}"#)
         // Two seconds at 20 % above the capacity make a line of more than 400 ms.
-        let seawall = try await whenValid(
+        let seawall = try await SeawallProcess.whenValid(
             [
                 "search", "scenario.yaml", "--slo", "p(90) < 250ms", "--from", "40/s", "--to", "400", "--level", "2s",
                 "--warmup", "1s", "--repeat", "1", "--precision", "20%", "--out", "out",
@@ -64,7 +53,7 @@ struct SearchEndToEndTests {
     @Test("prints what it found as JSON, and that even the highest rate was met")
     func json() async throws {
         let station = try await StationUnderTest(#"{"slots": 50, "service": "100ms", "queue": "fifo"}"#)
-        let seawall = try await whenValid(
+        let seawall = try await SeawallProcess.whenValid(
             [
                 "search", "scenario.yaml", "--from", "20", "--to", "30", "--level", "1s", "--warmup", "1ms", "--repeat",
                 "1",
@@ -85,7 +74,7 @@ struct SearchEndToEndTests {
     @Test("ends with 1 when even the lowest rate misses the goals")
     func belowRange() async throws {
         let station = try await StationUnderTest(#"{"slots": 50, "service": "100ms", "queue": "fifo"}"#)
-        let seawall = try await whenValid(
+        let seawall = try await SeawallProcess.whenValid(
             [
                 "search", "scenario.yaml", "--slo", "p50 < 5ms", "--from", "20", "--level", "1s", "--warmup", "1ms",
                 "--repeat", "2", "--out", "out",
@@ -115,7 +104,7 @@ struct SearchEndToEndTests {
 
     @Test("brings the social network up anew for each repetition, with the policies of the variant")
     func social() async throws {
-        let seawall = try await whenValid(
+        let seawall = try await SeawallProcess.whenValid(
             [
                 "search", "scenario.yaml", "--slo", "success > 99%", "--from", "5", "--to", "5", "--level", "1s",
                 "--warmup",
@@ -159,9 +148,9 @@ struct SearchEndToEndTests {
             journeys: {look: [{get: /}]}
             faults: [{at: 5s, for: 1s, on: line, slow: 4}]
             """
-        let without = try await whenValid(arguments, script: script)
+        let without = try await SeawallProcess.whenValid(arguments, script: script)
         #expect(await without.exitCode() == 0, "\(without.errors)")
-        let with = try await whenValid(arguments + ["--faults"], script: script)
+        let with = try await SeawallProcess.whenValid(arguments + ["--faults"], script: script)
         #expect(await with.exitCode() == 1, "\(with.errors)")
         let record = try RunFile.readSearch("\(with.folder.path)/out")
         #expect(record.notes == ["each level is measured with these faults active: line: slow 4.0×"])

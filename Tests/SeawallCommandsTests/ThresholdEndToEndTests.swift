@@ -27,7 +27,7 @@ struct ThresholdEndToEndTests {
     @Test("ends a run as soon as a window is missed, with its accounts whole, and with 1")
     func aborted() async throws {
         // The station serves 50 a second: from the third second on a line forms that never ends.
-        let seawall = try SeawallProcess(
+        let seawall = try await SeawallProcess.whenValid(
             ["run", "scenario.yaml", "--out", "out"],
             script: script(
                 """
@@ -73,7 +73,8 @@ struct ThresholdEndToEndTests {
 
     @Test("plays the next variant after one that was aborted")
     func nextVariant() async throws {
-        let seawall = try SeawallProcess(["run", "scenario.yaml", "--out", "out"], script: missesAtOnce("true"))
+        let seawall = try await SeawallProcess.whenValid(
+            ["run", "scenario.yaml", "--out", "out"], script: missesAtOnce("true"))
         #expect(await seawall.exitCode() == 1)
         let runs = try RunFile.read("\(seawall.folder.path)/out").runs
         #expect(runs.map(\.variant) == ["one", "two"])
@@ -82,7 +83,7 @@ struct ThresholdEndToEndTests {
 
     @Test("plays no further variant when the threshold says so")
     func endsExperiment() async throws {
-        let seawall = try SeawallProcess(
+        let seawall = try await SeawallProcess.whenValid(
             ["run", "scenario.yaml", "--out", "out"], script: missesAtOnce("{ends: experiment}"))
         #expect(await seawall.exitCode() == 1)
         let record = try RunFile.read("\(seawall.folder.path)/out")
@@ -93,7 +94,7 @@ struct ThresholdEndToEndTests {
 
     @Test("does not pass a threshold about which nothing was measured")
     func nothingMeasured() async throws {
-        let seawall = try SeawallProcess(
+        let seawall = try await SeawallProcess.whenValid(
             ["run", "scenario.yaml", "--out", "out"],
             script: script(
                 "{executor: constant-arrival-rate, rate: 20/s, duration: 1s, journeys: look}",

@@ -10,7 +10,7 @@ internal import Synchronization
 /// Safe from any thread.
 package final class PeerStub: PeerTransport {
     /// Answers a call, or fails as a connection would.
-    package typealias Handler = @Sendable (PeerRequest) throws(TransportFailure) -> PeerResponse
+    package typealias Handler = @Sendable (PeerRequest) async throws(TransportFailure) -> PeerResponse
 
     private struct State {
         var handlers: [String: Handler] = [:]
@@ -67,6 +67,6 @@ package final class PeerStub: PeerTransport {
             return matches.max { $0.key.utf8.count < $1.key.utf8.count }?.value
         }
         guard let handler else { return PeerResponse(status: .notFound) }
-        return try handler(request)
+        return try await handler(request)
     }
 }
