@@ -2,6 +2,9 @@
 
 internal import Resilience
 
+/// What the callee says when it fails.
+private struct Broken: Error {}
+
 extension HotPath {
     /// The policies that stand by themselves, beside a pipeline.
     package static func policies() throws -> [HotPath] {
@@ -55,8 +58,8 @@ extension HotPath {
             HotPath("hedge-started") { count in
                 var sum = 0
                 for _ in 0..<count {
-                    sum &+= try await hedging.run(idempotency: .safe) { context async throws(Rejection) in
-                        if !context.isHedge { throw Rejection(.shed) }
+                    sum &+= try await hedging.run(idempotency: .safe) { context async throws(Broken) in
+                        if !context.isHedge { throw Broken() }
                         return context.attempt
                     }
                 }
