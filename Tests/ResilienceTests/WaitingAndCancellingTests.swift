@@ -5,34 +5,8 @@ import ResilienceTesting
 import Testing
 
 @Suite("Waiting and cancelling in a pipeline", .timeLimit(.minutes(1)))
-struct WaitingAndCancellingTests {
-    enum Broken: Error, Equatable { case down, cancelled }
-    typealias Script = OutcomeScript<String, Broken>
-
+struct WaitingAndCancellingTests: ScriptedCalls {
     let clock = ManualClock()
-
-    func pipeline(_ policies: ConfigurationValue) throws -> ResiliencePipeline {
-        let registry = ResilienceRegistry(time: clock.source, seed: 3)
-        try registry.apply(PolicyEdits(["p": policies]))
-        return registry.pipeline("p")
-    }
-
-    func script(_ outcomes: ScriptedOutcome<String, Broken>...) -> Script {
-        Script(on: clock, cancellation: .cancelled, outcomes)
-    }
-
-    func call(
-        _ pipeline: ResiliencePipeline, _ script: Script, deadline: Duration? = nil
-    ) -> Task<Result<String, ResilienceError<Broken>>, Never> {
-        let latest = deadline.map { clock.now.advanced(by: $0) }
-        return Task {
-            do throws(ResilienceError<Broken>) {
-                return .success(try await pipeline.execute(idempotency: .safe, deadline: latest, operation: script.run))
-            } catch {
-                return .failure(error)
-            }
-        }
-    }
 
     @Test("a call that is cancelled while its attempt runs is not made again (Polly CanceledAfterExecution)")
     func cancelledDuringAttempt() async throws {
@@ -99,8 +73,8 @@ struct WaitingAndCancellingTests {
         let pipeline = try pipeline(["fallback": "enforced"])
         let script = script(.fail(.down))
         let clock = clock
-        let call = Task { () async -> Result<String, ResilienceError<Broken>> in
-            do throws(ResilienceError<Broken>) {
+        let call = Task { () async -> Result<String, ResilienceError<ScriptedFailure>> in
+            do throws(ResilienceError<ScriptedFailure>) {
                 return .success(
                     try await pipeline.execute(
                         idempotency: .safe,

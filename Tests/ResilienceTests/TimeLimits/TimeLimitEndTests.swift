@@ -7,34 +7,8 @@ import Testing
 
 /// What the end of an attempt under a time limit means.
 @Suite("The end of an attempt under a time limit", .timeLimit(.minutes(1)))
-struct TimeLimitEndTests {
-    enum Broken: Error, Equatable { case down, unavailable, cancelled }
-    typealias Script = OutcomeScript<String, Broken>
-
+struct TimeLimitEndTests: ScriptedCalls {
     let clock = ManualClock()
-
-    func registry(_ policies: ConfigurationValue) throws -> ResilienceRegistry {
-        let registry = ResilienceRegistry(time: clock.source, seed: 3)
-        try registry.apply(PolicyEdits(["p": policies]))
-        return registry
-    }
-
-    func script(_ outcomes: ScriptedOutcome<String, Broken>...) -> Script {
-        Script(on: clock, cancellation: .cancelled, outcomes)
-    }
-
-    func call(
-        _ pipeline: ResiliencePipeline, _ script: Script, deadline: Duration? = nil
-    ) -> Task<Result<String, ResilienceError<Broken>>, Never> {
-        let latest = deadline.map { clock.now.advanced(by: $0) }
-        return Task {
-            do throws(ResilienceError<Broken>) {
-                return .success(try await pipeline.execute(idempotency: .safe, deadline: latest, operation: script.run))
-            } catch {
-                return .failure(error)
-            }
-        }
-    }
 
     @Test(
         """
@@ -42,9 +16,9 @@ struct TimeLimitEndTests {
         failure of the callee (Polly Execute_Cancelled_EnsureNoTimeout)
         """)
     func cancelledThenLate() async throws {
-        let pipeline = try registry([
+        let pipeline = try pipeline([
             "attempt-timeout": "100ms", "circuit-breaker": ["minimum-calls": 1], "retry": ["backoff": "0s"],
-        ]).pipeline("p")
+        ])
         let script = script(.fail(.down, after: .milliseconds(120)).ignoringCancellation)
         let call = call(pipeline, script)
         await clock.sleepers(2)
@@ -91,8 +65,9 @@ struct TimeLimitEndTests {
     @Test("what the operation said of itself after its time is kept, unless there is a real error from before")
     func lastError() async throws {
         let policies: ConfigurationValue = ["attempt-timeout": "100ms", "retry": ["attempts": 2, "backoff": "0s"]]
-        let late = ScriptedOutcome<String, Broken>.fail(.unavailable, after: .milliseconds(100)).ignoringCancellation
-        let first = try call(registry(policies).pipeline("p"), script(late))
+        let late = ScriptedOutcome<String, ScriptedFailure>.fail(.unavailable, after: .milliseconds(100))
+            .ignoringCancellation
+        let first = try call(pipeline(policies), script(late))
         for _ in 0..<2 {
             await clock.sleepers(2)
             clock.advance(by: .milliseconds(100))
@@ -100,7 +75,7 @@ struct TimeLimitEndTests {
         let timeout = Timeout(.attempt, limit: .milliseconds(100))
         #expect(await first.value == .failure(.timedOut(timeout, last: .unavailable)))
 
-        let second = try call(registry(policies).pipeline("p"), script(.fail(.down), .hang))
+        let second = try call(pipeline(policies), script(.fail(.down), .hang))
         await clock.sleepers(2)
         clock.advance(by: .milliseconds(100))
         #expect(await second.value == .failure(.timedOut(timeout, last: .down)))
