@@ -88,12 +88,18 @@ class Histogram:
             if seen >= rank:
                 return self.bounds(index)[1]
 
-    def distance(self, survivor):
-        """The Kolmogorov-Smirnov distance from a survivor function of nanoseconds."""
+    def distance(self, survivor, slack=0):
+        """The Kolmogorov-Smirnov distance from a survivor function of nanoseconds.
+
+        With slack the two may lie so far apart in time. Where theory has a jump (in M/D/1 a third of all calls take exactly
+        the service time) a timer that is late by a microsecond would count as the whole height of it.
+        """
         total, seen, worst = self.count, 0, 0.0
         for index in sorted(self.counts):
             seen += self.counts[index]
-            worst = max(worst, abs(seen / total - (1 - survivor(self.bounds(index)[1]))))
+            time = self.bounds(index)[1]
+            below, above = 1 - survivor(time - slack), 1 - survivor(time + slack)
+            worst = max(worst, below - seen / total, seen / total - above)
         return worst
 
 
@@ -235,7 +241,7 @@ def plain(value):
     return f"{value:.3f}"
 
 
-def compare(table, run, prefix, theory, tolerances, ks=None):
+def compare(table, run, prefix, theory, tolerances, ks=None, jumps=False):
     """Percentiles and mean of the pooled stations against a theory (mean, survivor) in units of the service time."""
     pool = run.pooled(prefix)
     measured = run.histogram(pool["names"])
@@ -248,7 +254,9 @@ def compare(table, run, prefix, theory, tolerances, ks=None):
             share = float(name[1:]) / 100
             table.row(name, quantile(share, survivor) * unit, measured.quantile(share), tolerance, milliseconds)
     if ks:
-        table.limit("Kolmogorov-Smirnov", measured.distance(lambda t: survivor(t / unit)), ks)
+        # A call waits for two timers: its arrival's and its service's.
+        slack = 2 * pool["late"] if jumps else 0
+        table.limit("Kolmogorov-Smirnov", measured.distance(lambda t: survivor(max(0, t) / unit), slack), ks)
     # N = X T: the integral of the number at the stations against the sum of what the clients measured.
     table.row("Little: N against X·T", pool["present"] / pool["window"], measured.mean * measured.count / pool["window"],
               0.02, plain)
@@ -264,7 +272,7 @@ def check_mm1(run, table):
 
 
 def check_md1(run, table):
-    compare(table, run, "db-", md1(run.pooled("db-")["load"]), R1, ks=0.05)
+    compare(table, run, "db-", md1(run.pooled("db-")["load"]), R1, ks=0.05, jumps=True)
 
 
 def check_mm4(run, table):
