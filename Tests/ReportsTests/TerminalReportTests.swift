@@ -72,6 +72,12 @@ struct TerminalReportTests {
                 "  generator   3.20 s CPU on 1 worker, 18.8 % of a core; steal 0 %; throttled 0.500 s; "
                     + "loop stalls p99 1.20 ms, longest 1.20 ms\n"))
         #expect(text.contains("\n  web     10.0.0.2:80           24             7\n"))
+        record.runs[0].generator.busyShare = 0.213
+        record.runs[0].generator.fileDescriptors = .init(most: 64, limit: 20_000)
+        record.runs[0].generator.localPorts = .init(most: 71, limit: 28_232)
+        let words = MarkdownReport.render(record)
+        #expect(words.contains("of a core; busy 21.3 % of the time; steal"))
+        #expect(words.contains("longest 1.20 ms; 64 of 20,000 file descriptors; 71 of 28,232 local ports"))
         #expect(HTMLReport.render(record).contains("throttled 0.500 s"))
         #expect(HTMLReport.render(record).contains("10.0.0.2:80"))
         #expect(MarkdownReport.render(record).contains("- generator, default: 3.20 s CPU on 1 worker"))
