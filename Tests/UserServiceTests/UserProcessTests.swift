@@ -68,7 +68,8 @@ struct UserProcessTests {
         let admin = "http://127.0.0.1:\(service.announcement.adminPort)"
         try await withClient(trusting: trust, .http1Only) { client in
             #expect(try await status(client, admin + "/health/ready") == 200)
-            let slow = #"[{"kind":"latency","mean":"700ms"}]"#
+            // Long enough for a busy machine to see it under way.
+            let slow = #"[{"kind":"latency","mean":"4s"}]"#
             #expect(
                 try await status(client, admin + "/faults", method: "PUT", body: slow, token: ServiceProcess.adminToken)
                     == 200)
@@ -83,15 +84,13 @@ struct UserProcessTests {
     }
 
     private func waitForActiveRequest(_ client: HTTPClient, _ admin: String) async throws {
-        for _ in 0..<500 {
+        try await waitUntil("the request has arrived") {
             var request = HTTPClientRequest(url: admin + "/metrics")
             request.headers.add(name: "authorization", value: "Bearer \(ServiceProcess.adminToken)")
-            let response = try await client.execute(request, timeout: .seconds(20))
-            let text = String(buffer: try await response.body.collect(upTo: 1 << 20))
-            if text.contains("http_server_active_requests 1") { return }
-            try await Task.sleep(for: .milliseconds(2))
+            let response = try? await client.execute(request, timeout: .seconds(20))
+            guard let body = try? await response?.body.collect(upTo: 1 << 20) else { return false }
+            return String(buffer: body).contains("http_server_active_requests 1")
         }
-        Issue.record("the request did not arrive")
     }
 
     @Test("what hangs does not keep it: after SIGTERM it ends within its time")
