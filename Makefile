@@ -36,7 +36,9 @@ build: setup
 
 test: setup
 	swift build --build-tests $(SWIFT_FLAGS)
-	swift test --skip-build --disable-xctest $(SWIFT_FLAGS) --skip LiveGroundTruthTests
+	@# All at once, as is usual, they would take turns on a few threads, and those that play real time would be late.
+	swift test --skip-build --disable-xctest $(SWIFT_FLAGS) --experimental-maximum-parallelization-width 4 \
+	    --skip LiveGroundTruthTests
 	@# Measurements that are held against theory have the machine to themselves.
 	swift test --skip-build --disable-xctest $(SWIFT_FLAGS) --filter LiveGroundTruthTests
 
@@ -51,7 +53,7 @@ counts: setup
 # mutex that it knows (Mutex+ThreadSanitizer.swift).
 sanitize: setup
 	cd $(SANITIZERS) && swift build --build-tests --sanitize thread -Xswiftc -DTHREAD_SANITIZER --scratch-path .build/thread
-	cd $(SANITIZERS) && swift test --skip-build --disable-xctest --sanitize thread --scratch-path .build/thread
+	cd $(SANITIZERS) && swift test --skip-build --disable-xctest --no-parallel --sanitize thread --scratch-path .build/thread
 	cd $(SANITIZERS) && swift build --build-tests --sanitize address --scratch-path .build/address
 	cd $(SANITIZERS) && LSAN_OPTIONS=suppressions=leaks.supp swift test --skip-build --disable-xctest --sanitize address \
 	    --scratch-path .build/address --filter 'LoadGeneratorTests|MeasurementTests'

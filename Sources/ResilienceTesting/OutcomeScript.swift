@@ -67,7 +67,11 @@ public final class OutcomeScript<Success: Sendable, Failure: Error>: Sendable {
             return core.runs.count - 1
         }
         let outcome = outcome(number)
-        let result = await perform(outcome, from: start)
+        let result = await withTaskCancellationHandler {
+            await perform(outcome, from: start)
+        } onCancel: {
+            core.withLock { $0.runs[number].sawCancellation = true }
+        }
         let end = time.now()
         let ending: ScriptedRun.Ending =
             switch result {
@@ -78,7 +82,6 @@ public final class OutcomeScript<Success: Sendable, Failure: Error>: Sendable {
         core.withLock { core in
             core.runs[number].end = end
             core.runs[number].ending = ending
-            core.runs[number].sawCancellation = Task.isCancelled
             core.underWay -= 1
         }
         guard let result else { throw cancellation }

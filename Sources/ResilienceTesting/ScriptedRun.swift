@@ -24,7 +24,8 @@ public struct ScriptedRun: Sendable, Hashable {
     public var end: MonotonicInstant?
     /// How it ended; nil while it is under way.
     public var ending: Ending?
-    /// Whether its task had been cancelled when it ended, whatever it made of that.
+    /// Whether its task was cancelled before it ended, whatever it made of that; known at once, also while it is under
+    /// way.
     public var sawCancellation = false
 
     /// How long it took; nil while it is under way.

