@@ -434,7 +434,9 @@ extension EngineTests {
             #expect(result.wasStopped && result.accounting.isBalanced)
             #expect(recorder.paths.first == "/make" && recorder.paths.last == "/remove/r%201")
             #expect(recorder.paths.dropFirst().dropLast().allSatisfy { $0 == "/use/r%201" })
-            #expect(recorder.paths.count == Int(result.accounting.scheduled) + 2)
+            // The server may or may not have seen what was broken off.
+            let seen = Int(result.accounting.completed + result.accounting.failed)
+            #expect((seen...Int(result.accounting.scheduled)).contains(recorder.paths.count - 2))
         }
 
         @Test("a set-up that fails ends the run before the load; a tear-down that fails is told")
