@@ -74,7 +74,7 @@ package struct ServiceHost<Social: SocialService>: Sendable {
             conditions.append { fetchedKeys.hasKeys ? nil : "the keys for access tokens have not been fetched" }
         }
         let readiness = Readiness(conditions)
-        let faults = InServiceFaults()
+        let faults = InServiceFaults(metrics: metrics)
         let announcement = ListeningAnnouncement(name: Social.name)
 
         // The framework calls errors what is none, like a connection that the end of the service cuts. What matters is logged by

@@ -41,4 +41,25 @@ struct InServiceFaultsTests {
         task.cancel()
         await #expect(throws: CancellationError.self) { try await task.value }
     }
+
+    @Test("how many faults are set, and whom each kind struck, is measured")
+    func metrics() async throws {
+        let registry = PrometheusRegistry()
+        let faults = InServiceFaults(metrics: registry)
+        #expect(registry.exposition().contains("resilience_fault_active 0"))
+        faults.set(
+            FaultDecider(faults: [
+                ServiceFault(kind: .latency(mean: .microseconds(1), jitter: .zero)),
+                ServiceFault(kind: .error(status: 502)), ServiceFault(kind: .hang, rate: 0),
+            ]))
+        for _ in 0..<3 {
+            await #expect(throws: Problem.self) { try await faults.strike(method: .get, path: "/v1/x") }
+        }
+        let text = registry.exposition()
+        #expect(text.contains("resilience_fault_active 2"))
+        #expect(text.contains("resilience_fault_injected_total{kind=\"latency\"} 3"))
+        #expect(text.contains("resilience_fault_injected_total{kind=\"error\"} 3"))
+        faults.set(FaultDecider(faults: []))
+        #expect(registry.exposition().contains("resilience_fault_active 0"))
+    }
 }
