@@ -19,6 +19,7 @@ package final class HTTPTransport: PeerTransport {
     }
 
     private let client: HTTPClient
+    private let eventLoopGroup: any EventLoopGroup
     /// The most bytes of an answer that are read.
     private static let answerLimit = 4 << 20
 
@@ -41,6 +42,7 @@ package final class HTTPTransport: PeerTransport {
             connect: .nanoseconds(Int64(clamping: connectTimeout.clampedNanoseconds)), read: nil)
         // A tracer that does nothing still costs a second parse of each URL.
         configuration.tracing.tracer = nil
+        self.eventLoopGroup = eventLoopGroup
         client = HTTPClient(eventLoopGroup: eventLoopGroup, configuration: configuration)
     }
 
@@ -52,7 +54,7 @@ package final class HTTPTransport: PeerTransport {
         do {
             let response = try await client.execute(outgoing, deadline: deadline)
             // Also of errors: a connection whose answer was not read to the end can't be used again.
-            let body = try await response.body.collect(upTo: Self.answerLimit)
+            let body = try await collect(response.body, until: deadline)
             var headers = HTTPFields()
             for (name, value) in response.headers {
                 if let name = HTTPField.Name(name) { headers.append(HTTPField(name: name, value: value)) }
@@ -62,7 +64,21 @@ package final class HTTPTransport: PeerTransport {
                 headers: headers,
                 body: body)
         } catch {
-            throw Self.failure(error)
+            let failure = Self.failure(error)
+            guard failure.kind == .cancelled, !Task.isCancelled, NIODeadline.now() >= deadline else { throw failure }
+            throw TransportFailure(.timeout, "the time was up before the answer was complete")
+        }
+    }
+
+    /// Reads a body until `deadline`: the client's own ends with the head of the answer. Cancelling ends it as well.
+    private func collect(_ body: HTTPClientResponse.Body, until deadline: NIODeadline) async throws -> ByteBuffer {
+        let reading = Task.immediate { try await body.collect(upTo: Self.answerLimit) }
+        let timer = eventLoopGroup.any().scheduleTask(deadline: deadline) { reading.cancel() }
+        defer { timer.cancel() }
+        return try await withTaskCancellationHandler {
+            try await reading.value
+        } onCancel: {
+            reading.cancel()
         }
     }
 

@@ -65,6 +65,6 @@ package struct TransportFailure: Error, Sendable, Equatable {
 package protocol PeerTransport: Sendable {
     /// Sends the request and reads the whole answer.
     ///
-    /// - Parameter deadline: when the answer must be there.
+    /// - Parameter deadline: when the answer must be there, to its last byte; then it fails with `timeout`.
     func send(_ request: PeerRequest, deadline: NIODeadline) async throws(TransportFailure) -> PeerResponse
 }

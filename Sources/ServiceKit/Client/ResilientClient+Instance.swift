@@ -49,17 +49,4 @@ extension ResilientClient {
         guard !available.isEmpty else { return ChosenInstance(instances.next.description) }
         return ChosenInstance(available[instances.turn % available.count], watchedBy: ejection)
     }
-
-    /// What an attempt that was cancelled says about the instance: nothing when the caller gave up, but that it did not
-    /// answer in time when one of the pipeline's limits was the reason.
-    func verdictOnCancelled(
-        _ context: CallContext, _ pipeline: ResiliencePipeline, since start: UInt64
-    ) -> Verdict {
-        let now = MonotonicClock.nanoseconds
-        if let deadline = context.deadline, now >= UInt64(clamping: deadline.nanoseconds) { return .failure }
-        let setting = pipeline.configuration.attemptTimeout
-        guard setting.mode == .enforced, let limit = setting.options?.limit else { return .ignore }
-        // The limit began to run a little before the attempt looked at the clock.
-        return now - start >= limit.clampedNanoseconds / 10 * 9 ? .failure : .ignore
-    }
 }

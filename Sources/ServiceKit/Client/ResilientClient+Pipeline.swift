@@ -48,14 +48,15 @@ extension ResilientClient {
     func execute(_ call: Call, hasFallback: Bool = false) async throws(CallError) -> Reply {
         let edge = edge(to: call.service)
         let pipeline = registry.pipeline(edge)
-        // It is kept by the transport. The pipeline keeps its own and that of the request behind the call, which it finds in
-        // `CallContext.current`: each costs a timer.
+        // The transport keeps it, and the limits of the pipeline and of the request behind the call as well: an attempt is
+        // given the earliest of them.
         let ultimate = MonotonicClock.nanoseconds + Self.ultimateTimeout.clampedNanoseconds
         let idempotency: Idempotency = call.isRepeatable ? (call.method == .get ? .safe : .idempotent) : .unsafe
         do {
             if hasFallback {
                 return try await pipeline.execute(
                     idempotency: idempotency, criticality: call.criticality, classifier: Self.classifier,
+                    endsAtDeadline: true,
                     fallback: { _ in .some(.fallback) },
                     operation: { context throws(AttemptFailure) in
                         try await self.attempt(call, context, pipeline, ultimate)
@@ -63,6 +64,7 @@ extension ResilientClient {
             }
             return try await pipeline.execute(
                 idempotency: idempotency, criticality: call.criticality, classifier: Self.classifier,
+                endsAtDeadline: true,
                 operation: { context throws(AttemptFailure) in try await self.attempt(call, context, pipeline, ultimate)
                 })
         } catch {
@@ -80,19 +82,15 @@ extension ResilientClient {
         let latest = min(context.deadline.map { UInt64(clamping: $0.nanoseconds) } ?? .max, ultimate)
         let instance: ChosenInstance
         do { instance = try chooseInstance(of: call.service, pipeline) } catch { throw .transport(error) }
-        let start = MonotonicClock.nanoseconds
-        let remaining: Duration = .nanoseconds(Int64(clamping: latest) - Int64(clamping: start))
+        let now = MonotonicClock.nanoseconds
+        let remaining: Duration = .nanoseconds(Int64(clamping: latest) - Int64(clamping: now))
         let response: PeerResponse
         do {
             let request = request(for: call, context, to: instance.address, remaining: remaining)
             response = try await transport.send(request, deadline: .uptimeNanoseconds(latest))
         } catch {
             let failure = AttemptFailure.transport(error)
-            let isCancelled = error.kind == .cancelled
-            instance.end(
-                isCancelled
-                    ? verdictOnCancelled(context, pipeline, since: start)
-                    : failure.classification.verdict)
+            instance.end(failure.classification.verdict)
             throw failure
         }
         if response.status.code >= 500 || response.status.code == 429 {

@@ -29,8 +29,9 @@ struct OutlierEjectionTests {
             asked.withLock { $0.append(port) }
             guard port == "2" else { return PeerResponse(status: .ok, body: ByteBuffer(string: "[1]")) }
             guard bad == .hanging else { return PeerResponse(status: .internalServerError) }
-            try? await Task.sleep(for: .seconds(3600))
-            throw TransportFailure(.cancelled, "cancelled")
+            let rest = deadline - .now()
+            try? await Task.sleep(for: .nanoseconds(rest.nanoseconds))
+            throw TransportFailure(.timeout, "the time was up")
         }
     }
 
