@@ -43,7 +43,7 @@ struct StationEndToEndTests {
         #expect((230...275).contains(web.arrivals) && (35...70).contains(web.failed))
         // A request that is in service when counting begins is served and has not arrived; on a busy machine there may
         // be as many as in half a second.
-        #expect(abs(web.served - (web.arrivals - web.failed)) <= 25 && abs(db.served - db.arrivals) <= 25)
+        #expect(web.served + web.failed <= web.arrivals + 25 && db.served <= db.arrivals + 25)
         // Who arrived at the frozen station waited; who came to it after a failure never did.
         #expect(try #require(db.waitTime.max) > 700_000_000 && db.longestQueue > 30)
         #expect(web.waitTime.max == 0 && web.utilization == nil)
