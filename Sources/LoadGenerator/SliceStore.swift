@@ -12,7 +12,14 @@ final class SliceStore {
     /// TMPDIR, or where larger temporary files belong; on many systems /tmp is memory itself.
     static var usualFolders: [String] { getenv("TMPDIR").map { [String(cString: $0)] } ?? ["/var/tmp", "/tmp"] }
 
+    /// The most that a file of this process may hold. To write beyond it is a signal, which would end the process.
+    static var usualSizeLimit: Int {
+        var limit = rlimit()
+        return getrlimit(__rlimit_resource_t(RLIMIT_FSIZE.rawValue), &limit) == 0 ? Int(clamping: limit.rlim_cur) : .max
+    }
+
     private let folders: [String]
+    private let sizeLimit: Int
     /// −1 until there is a file.
     private(set) var descriptor: CInt = -1
     private var end = 0
@@ -24,13 +31,20 @@ final class SliceStore {
     private(set) var lostSeconds: Set<Int> = []
     private(set) var loss = ""
 
-    init(folders: [String] = SliceStore.usualFolders) { self.folders = folders }
+    init(folders: [String] = SliceStore.usualFolders, sizeLimit: Int = SliceStore.usualSizeLimit) {
+        self.folders = folders
+        self.sizeLimit = sizeLimit
+    }
 
     deinit { if descriptor >= 0 { close(descriptor) } }
 
     /// Puts a piece of a second away; false when that is not possible, and after that never again.
     func append(_ bytes: [UInt8], to second: Int) -> Bool {
         guard fault == nil, makeFile() else { return false }
+        guard bytes.count <= sizeLimit - end else {
+            fault = "writing a temporary file: \(errorText(EFBIG))"
+            return false
+        }
         var written = 0
         while written < bytes.count {
             let count = bytes.withUnsafeBytes {

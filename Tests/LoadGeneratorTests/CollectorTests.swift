@@ -138,6 +138,16 @@ struct CollectorTests {
                 == "making a temporary file in /proc/no-such-folder: No such file or directory")
     }
 
+    @Test("a file that may not grow further leaves the rest in memory")
+    func sizeLimit() {
+        let store = SliceStore(sizeLimit: 5)
+        #expect(store.append([1, 2, 3], to: 2) && store.append([4, 5], to: 0))
+        #expect(!store.append([6], to: 2) && store.fault == "writing a temporary file: File too large")
+        #expect(!store.append([], to: 2))
+        #expect((0...3).map(store.pieces(of:)) == [[[4, 5]], [], [[1, 2, 3]], []])
+        #expect(store.lostSeconds.isEmpty)
+    }
+
     @Test("a disk that fills up leaves the rest in memory, and nothing is lost")
     func fullDisk() throws {
         var (full, kept) = (Feed(SliceStore()), Feed(SliceStore(folders: [])))
