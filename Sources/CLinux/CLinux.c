@@ -2,6 +2,9 @@
 #define _GNU_SOURCE
 #include "CLinux.h"
 
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -25,4 +28,18 @@ void seawall_name_thread(const char *name) { prctl(PR_SET_NAME, (unsigned long)n
 
 int seawall_contains(const void *bytes, size_t length, const void *wanted, size_t wanted_length) {
     return memmem(bytes, length, wanted, wanted_length) != NULL;
+}
+
+int seawall_open_nameless(const char *folder) {
+    int descriptor = open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+    if (descriptor >= 0) return descriptor;
+    char path[4096];
+    int length = snprintf(path, sizeof path, "%s/seawall-XXXXXX", folder);
+    if (length < 0 || (size_t)length >= sizeof path) {
+        errno = ENAMETOOLONG;
+        return -1;
+    }
+    descriptor = mkostemp(path, O_CLOEXEC);
+    if (descriptor >= 0) unlink(path);
+    return descriptor;
 }

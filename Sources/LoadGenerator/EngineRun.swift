@@ -140,7 +140,8 @@ struct EngineRun: Sendable {
                 lag: collector.scheduleLag, canary: collector.canary, stalls: collector.stalls,
                 responseTime: responseTime, steal: steal, throttledSeconds: throttled, seconds: measuredSeconds,
                 busyShare: busyShare, arrivals: arrivals, fileDescriptors: limits.fileDescriptors,
-                localPorts: limits.localPorts, accounting: accounting, failures: failures))
+                localPorts: limits.localPorts, accounting: accounting, failures: failures,
+                lostSeconds: collector.store.lostSeconds.count, loss: collector.store.loss))
         let lastEnd = max(collector.lastEnd, start) - start
         // Sources with a number of journeys end the load when they have played them.
         let isExhausted = collector.reports.allSatisfy(\.isExhausted)
@@ -157,7 +158,10 @@ struct EngineRun: Sendable {
             failureSamples: samples(failures),
             addresses: AddressUse.merging(collector.reports.flatMap(\.addresses)), plannedNanoseconds: planned,
             actualNanoseconds: wasStopped ? lastEnd : max(lastEnd, planned), warmupNanoseconds: warmup,
-            offeredRatePerSecond: offeredRate(warmup), wasStopped: wasStopped)
+            offeredRatePerSecond: offeredRate(warmup), wasStopped: wasStopped,
+            warnings: collector.store.fault.map {
+                ["what was measured stayed in memory, which grew by the second (\($0)); set TMPDIR to another folder"]
+            } ?? [])
     }
 
     /// Workers count checks by second, and tell at the end.

@@ -22,6 +22,9 @@ struct GeneratorObservation {
     var localPorts = GeneratorHealth.Usage(most: 0, limit: 0)
     var accounting = Accounting()
     var failures: [FailureKey: UInt64] = [:]
+    /// Seconds that were put away and could not be read back, and why, in words.
+    var lostSeconds = 0
+    var loss = ""
 }
 
 /// Decides whether a run can be believed, from what the generator saw of itself.
@@ -49,6 +52,12 @@ struct GeneratorVerdict {
     private(set) var reasons: [String] = []
 
     init(_ seen: GeneratorObservation) {
+        if seen.lostSeconds > 0 {
+            lower(
+                to: .invalid,
+                "requests of \(seen.lostSeconds) seconds are missing, which could not be read back from a temporary file: "
+                    + seen.loss)
+        }
         judgeTimes(seen)
         judgeMachine(seen)
         judgeLoad(seen)

@@ -36,6 +36,8 @@ package struct LoadResult: Sendable {
     package var offeredRatePerSecond: Double
     /// Whether ``LoadEngine/stop()`` or a cancelled task ended the load before its plan.
     package var wasStopped: Bool
+    /// What went wrong while it was played without touching what was measured, one sentence each.
+    package var warnings: [String] = []
 }
 
 /// Plays a ``Plan``: workers on threads of their own, and a collector.

@@ -11,7 +11,7 @@ internal import Measurement
 /// nothing where nothing else happens.
 struct SliceRecorder {
     /// The requests of one step with one outcome.
-    private struct Cell {
+    struct Cell {
         let key: Int
         var responseTime = RecordingHistogram()
         /// end − sent of those that came at once, and of the others.
@@ -20,7 +20,7 @@ struct SliceRecorder {
     }
 
     /// The requests to one target. `passed` and `ended` have a place for each ``PartIndex``.
-    private struct Target {
+    struct Target {
         /// sent − intended of those that came at once, and of the others.
         var lagAtOnce = RecordingHistogram()
         var lag = RecordingHistogram()
@@ -38,16 +38,18 @@ struct SliceRecorder {
         let targets: [String]
     }
 
-    private let layout: Layout
+    let layout: Layout
     /// Position in `cells` of each step × outcomes + outcome; −1 for those that have not occurred. An array rather than a
     /// dictionary: modifying a dictionary's value in place allocates, and this happens for every request.
     ///
     /// Empty until something is counted, and again after ``pack()``: most seconds are past.
     private var positions: [Int32] = []
-    private var cells: [Cell] = []
-    private var targets: [Target]
+    var cells: [Cell] = []
+    var targets: [Target]
     /// Picked up − intended where that is not sent − intended.
-    private var otherPickUpLag = RecordingHistogram()
+    var otherPickUpLag = RecordingHistogram()
+    /// Requests that were not started, by step: when in the second they were intended. Their age is taken when it is asked for.
+    var refused: [Int: RecordingHistogram] = [:]
     var ended = [UInt64](repeating: 0, count: Layout.outcomes)
     var inFlight = 0
     var bytesReceived: UInt64 = 0
@@ -55,8 +57,6 @@ struct SliceRecorder {
     var journeyStarts: UInt64 = 0
     /// Whether something was counted since ``pack()``.
     private(set) var isDirty = false
-    /// Whether something was counted since this was last set to false.
-    var isChanged = false
 
     init(_ layout: Layout) {
         self.layout = layout
@@ -69,7 +69,6 @@ struct SliceRecorder {
     @inline(__always)
     mutating func add(_ record: RequestRecord, _ detail: @autoclosure () -> RequestDetail) {
         isDirty = true
-        isChanged = true
         let target = layout.targetOfStep[Int(record.step)]
         let cell = position(step: Int(record.step), record.outcome)
         cells[cell].responseTime.record(record.end &- record.intended)
@@ -94,6 +93,12 @@ struct SliceRecorder {
             cells[cell].responseTime.record(age)
             targets[layout.targetOfStep[step]].ended[Int(PartIndex.wait.rawValue)].record(age)
         }
+    }
+
+    /// Counts a request that was not started, because there was no row for it.
+    mutating func addRefused(step: Int, sinceStartOfSecond nanoseconds: UInt64) {
+        isDirty = true
+        refused[step, default: RecordingHistogram()].record(nanoseconds)
     }
 
     /// Goes through the parts of a request in their order. Each begins where the last one that was not left out has ended.
@@ -129,7 +134,11 @@ struct SliceRecorder {
     /// Position of a cell, which is made when it does not exist.
     @inline(__always)
     private mutating func position(step: Int, _ outcome: OutcomeIndex) -> Int {
-        let key = step * Layout.outcomes + Int(outcome.rawValue)
+        position(key: step * Layout.outcomes + Int(outcome.rawValue))
+    }
+
+    @inline(__always)
+    mutating func position(key: Int) -> Int {
         if positions.isEmpty { findPositions() }
         if positions[key] < 0 {
             positions[key] = Int32(cells.count)
@@ -163,6 +172,7 @@ struct SliceRecorder {
             }
         }
         otherPickUpLag.pack()
+        for step in refused.keys { refused[step]?.pack() }
     }
 
     /// Picked up − intended.

@@ -38,6 +38,23 @@ package struct RecordingHistogram: Sendable {
         pages = []
     }
 
+    /// What was recorded so far in the packed form; empty when nothing was.
+    package var packedBytes: [UInt8] {
+        var copy = self
+        copy.pack()
+        return copy.packed
+    }
+
+    /// Adds what another one has given as ``packedBytes``; false, with nothing added, when the bytes are something else.
+    package mutating func merge(packed other: [UInt8]) -> Bool {
+        if other.isEmpty { return true }
+        guard var sum = LatencyHistogram(v2Bytes: other) else { return false }
+        sum.merge(snapshot())
+        packed = sum.v2Bytes()
+        pages = []
+        return true
+    }
+
     /// What was recorded so far.
     package func snapshot() -> LatencyHistogram {
         var counted = unpacked

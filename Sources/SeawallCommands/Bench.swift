@@ -84,6 +84,7 @@ package struct Bench: AsyncParsableCommand {
             let engine = try LoadEngine(plan)
             for warning in engine.warnings { Console.error("warning: " + warning) }
             result = try await engine.run(onStart: { _ in }, onTick: { _ in })
+            for warning in result.warnings { Console.error("warning: " + warning) }
         } catch {
             throw CommandFailure(.system, error.message)
         }

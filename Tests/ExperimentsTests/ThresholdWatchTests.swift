@@ -97,6 +97,20 @@ struct ThresholdWatchTests {
         #expect(try missed(fault, in: slowing, faults: faults) == 20)
     }
 
+    @Test("keeps of a second only what thresholds look at")
+    func whatIsKept() {
+        var times = LatencyHistogram()
+        times.record(10_000_000)
+        var run = LiveRun(
+            variant: "default", steps: slowing.steps, plannedNanoseconds: 30_000_000_000, warmupNanoseconds: 0)
+        let slice = Slice(
+            second: 0, samples: [MadeSample(milliseconds: 10, count: 50).sample], scheduleLag: times,
+            breakdown: [Breakdown(target: "web", passed: [.wait: times])], ended: [.ok: 50])
+        run.take(second: 0, changed: [slice], inFlight: 0, faults: [])
+        #expect(run.record.slices[0].breakdown.isEmpty && run.record.slices[0].scheduleLag.isEmpty)
+        #expect(run.record.slices[0].intended() == 50 && run.record.slices[0].ended == [.ok: 50])
+    }
+
     @Test("is missed by seconds that become worse later")
     func lateAnswers() throws {
         let watch = try #require(

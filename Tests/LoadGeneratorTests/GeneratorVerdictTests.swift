@@ -111,6 +111,16 @@ struct GeneratorVerdictTests {
         let verdict = GeneratorVerdict(GeneratorObservation(steal: 0.5, throttledSeconds: 0.2, seconds: 10))
         #expect(verdict.verdict == .invalid && verdict.reasons.count == 2)
     }
+
+    @Test("a run of which something was lost is worthless")
+    func lost() {
+        let verdict = GeneratorVerdict(GeneratorObservation(lostSeconds: 3, loss: "it ends early"))
+        #expect(verdict.verdict == .invalid)
+        #expect(
+            verdict.reasons == [
+                "requests of 3 seconds are missing, which could not be read back from a temporary file: it ends early"
+            ])
+    }
 }
 
 @Suite("Request bytes")

@@ -28,3 +28,7 @@ void seawall_set_minimal_timer_slack(void);
 
 /// Names the calling thread (at most 15 bytes) for ps, top and perf.
 void seawall_name_thread(const char *name);
+
+/// A descriptor of a new file in `folder` that nobody else can open and that is gone when it is closed; -1 with errno set on
+/// failure. Not every file system has O_TMPFILE: on others the file has a name for an instant.
+int seawall_open_nameless(const char *folder);

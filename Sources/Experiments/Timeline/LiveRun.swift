@@ -23,7 +23,12 @@ struct LiveRun: Sendable {
     mutating func take(second: Int, changed: [Slice], inFlight: Int, faults: [FaultWindow]) {
         // Seconds in which nothing was due and nothing ended are there, and empty.
         while record.slices.count <= second { record.slices.append(Slice(second: record.slices.count)) }
-        for slice in changed where record.slices.indices.contains(slice.second) { record.slices[slice.second] = slice }
+        for slice in changed where record.slices.indices.contains(slice.second) {
+            record.slices[slice.second] = slice
+            // Most of a slice, and no threshold looks at it: it would only take memory until the end.
+            record.slices[slice.second].breakdown = []
+            record.slices[slice.second].scheduleLag = LatencyHistogram()
+        }
         self.inFlight = UInt64(max(0, inFlight))
         record.actualNanoseconds = UInt64(second + 1) * 1_000_000_000
         record.faults = faults

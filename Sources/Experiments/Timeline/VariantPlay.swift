@@ -21,7 +21,8 @@ struct VariantPlay {
     /// Cancelling the task stops the load; the record says so then.
     ///
     /// - Parameters:
-    ///   - onWarning: Is told what may go wrong although the load can be played, before anything is sent.
+    ///   - onWarning: Is told what may go wrong although the load can be played, before anything is sent, and what did go wrong
+    ///     without touching what was measured, after the load.
     ///   - onTick: Called once a second from the generator's thread.
     /// - Throws: `ExperimentError` when the load can't be started.
     func run(
@@ -80,6 +81,7 @@ struct VariantPlay {
         case .success(let value): loaded = value
         case .failure(let error): throw ExperimentError(.system, error.message)
         }
+        for warning in loaded.warnings { onWarning(warning) }
         if let sampler, failure.current == nil, !Task.isCancelled, let origin = began.current {
             await sampler.sample(at: RunClock(origin: origin))
         }
