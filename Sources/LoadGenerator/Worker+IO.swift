@@ -51,6 +51,8 @@ extension Worker {
             connection.pointee.outgoing.removeAll()
             connection.pointee.outgoing.append(UnsafeRawBufferPointer(rebasing: bytes[count...]))
             connection.pointee.outgoingOffset = 0
+            // TLS takes a record at a time, and a socket that is not full raises no edge.
+            if count > 0, connection.pointee.ssl != nil { flush(number) }
         case .broken(let cause):
             sessions[connection.pointee.session].pointee.sentAll = 0
             // What a server says on a connection that has served others, before anything was sent, is no answer.
