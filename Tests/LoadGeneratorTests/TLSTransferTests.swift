@@ -36,5 +36,25 @@ extension EngineTests {
             #expect(result.accounting.byOutcome == [.ok: 4], "\(result.failureSamples)")
             #expect(server.server.connections == 1)
         }
+
+        @Test("a ticket that comes after the first answer is used by the next connection")
+        func lateTicket() async throws {
+            let server = try TLSServer(
+                names: "IP:127.0.0.1",
+                configure: { SSL_CTX_set_num_tickets($0, 0) },
+                answer: { connection, ssl in
+                    // Sent with the next bytes: with the next answer.
+                    TLSServer.answerOK(connection, ssl) && SSL_new_session_ticket(ssl) == 1
+                })
+            var plan = makePlan(
+                port: server.server.port, rate: .closed(users: 1), seconds: 20,
+                tls: .init(rootsFile: server.certificate))
+            plan.sources[0].iterations = 6
+            plan.connections.maxRequests = 3
+            plan.connections.spread = 0
+            let result = try await LoadGeneratorTests.play(plan)
+            #expect(result.accounting.byOutcome == [.ok: 6], "\(result.failureSamples)")
+            #expect(result.accounting.tlsHandshakes == 2 && result.accounting.tlsResumed == 1)
+        }
     }
 }
