@@ -355,6 +355,7 @@ extension Worker {
     func endJourney(_ id: Int32, finished: Bool) {
         let session = sessions[id]
         if finished && session.pointee.hasRequested { counters.journeysFinished += 1 }
+        if finished && !session.pointee.hasRequested { counters.journeysIdle += 1 }
         closeOwnConnections(id)
         guard sources[Int(session.pointee.source)].isClosed, !isDraining, !isAborting else {
             session.pointee.state = .free

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Foundation
+import Measurement
+import Synchronization
+import Testing
+
+@testable import LoadGenerator
+
+private func text(_ text: String) -> Plan.Template.Segment { .literal(Array(text.utf8)) }
+
+extension EngineTests {
+    @Suite("Corners of journeys") struct JourneyEdgeTests {
+        /// Plays one journey of one user, and returns its requests as the server saw them.
+        private func requests(
+            _ steps: [Plan.Step], answer: @escaping @Sendable (ScriptedServer.Connection, String) -> Void,
+            change: (inout Plan) -> Void = { _ in }
+        ) async throws -> [String] {
+            let seen = Mutex<[String]>([])
+            let server = ScriptedServer(answering: { connection, request in
+                seen.withLock { $0.append(request) }
+                answer(connection, request)
+            })
+            defer { server.stop() }
+            var plan = makePlan(port: server.port, rate: .closed(users: 1), seconds: 20, steps: steps)
+            plan.sources[0].iterations = 1
+            change(&plan)
+            let result = try await play(plan)
+            #expect(result.failureSamples.isEmpty)
+            return seen.withLock { $0 }
+        }
+
+        @Test("a set-up or a tear-down that has nothing to do is no failure")
+        func idleSideJourneys() async throws {
+            var left = get("/left")
+            left.when = .init(left: .literal("a"), comparison: .equal, right: .literal("b"))
+            let seen = try await requests(
+                [.request(get("/visit"))], answer: { connection, _ in connection.answer() },
+                change: { plan in
+                    plan.setUp = .init(name: "setup", steps: [.request(left)])
+                    plan.tearDown = .init(name: "teardown", steps: [.request(left)])
+                })
+            #expect(seen.map { $0.split(separator: " ")[1] } == ["/visit"])
+        }
+    }
+}
