@@ -30,6 +30,31 @@ extension EngineTests {
             return seen.withLock { $0 }
         }
 
+        @Test("a captured address without a path is followed by the path behind it")
+        func originAlone() async throws {
+            let base = Plan.Variable(index: 0)
+            var first = get("/base")
+            first.captures = [Plan.Capture("base", variable: base, source: .header("x-base"))]
+            func second(_ segments: Plan.Template.Segment...) -> Plan.Step {
+                .request(
+                    Plan.Request(
+                        label: "GET", target: 0, method: "GET", path: .init([.variable(base)] + segments)))
+            }
+            let steps: [Plan.Step] = [
+                .request(first), second(), second(text("/posts")), second(text("?page=1")), second(text("/"), .uuid),
+            ]
+            let port = Mutex("")
+            let lines = try await requests(
+                steps,
+                answer: { connection, _ in
+                    connection.answer(headers: "x-base: http://127.0.0.1:\(port.withLock { $0 })\r\n")
+                },
+                change: { plan in port.withLock { $0 = "\(plan.targets[0].port)" } }
+            ).map { String($0.split(separator: " ")[1]) }
+            #expect(lines.dropLast() == ["/base", "/", "/posts", "/?page=1"])
+            #expect(lines.last?.hasPrefix("//") == false && lines.last?.count == 37)
+        }
+
         @Test("a set-up or a tear-down that has nothing to do is no failure")
         func idleSideJourneys() async throws {
             var left = get("/left")
