@@ -108,11 +108,16 @@ final class CookieJar {
 
     /// `host` is in lower case, `now` is Unix time in seconds.
     func write(to request: inout RawBytes, host: [UInt8], isTLS: Bool, now: Int) {
-        requestPath.removeAll(keepingCapacity: true)
-        if let start = request.bytes.firstIndex(of: 0x20) {
-            requestPath += request.bytes[(start + 1)...].prefix { $0 != 0x20 && $0 != UInt8(ascii: "?") }
-        }
+        begin(request.bytes)
         if !cookies.isEmpty { append(to: &request, host: host, isTLS: isTLS, now: now) }
+    }
+
+    /// Keeps the path of a request, which has begun with its line, for the cookies of the answer.
+    func begin(_ request: UnsafeRawBufferPointer) {
+        requestPath.removeAll(keepingCapacity: true)
+        if let start = request.firstIndex(of: 0x20) {
+            requestPath += request[(start + 1)...].prefix { $0 != 0x20 && $0 != UInt8(ascii: "?") }
+        }
     }
 
     private static var now: Int {

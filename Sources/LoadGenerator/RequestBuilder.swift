@@ -130,7 +130,7 @@ struct RequestBuilder {
         if plan.connections.strategy == .perRequest, !names.contains("connection") {
             pieces.append("connection: close\r\n")
         }
-        if plan.cookies, !names.contains("cookie") { pieces.append(.cookies) }
+        if plan.cookies { pieces.append(names.contains("cookie") ? .cookiePath : .cookies) }
         guard let body = request.body else {
             if ["POST", "PUT", "PATCH"].contains(request.method) { pieces.append("content-length: 0\r\n") }
             pieces.append("\r\n")

@@ -55,6 +55,21 @@ extension EngineTests {
             #expect(lines.last?.hasPrefix("//") == false && lines.last?.count == 37)
         }
 
+        @Test("a cookie without a path belongs to the folder of its request, also when that has cookies of its own")
+        func cookieOfOwnRequest() async throws {
+            var own = get("/in/login")
+            own.headers = [("Cookie", .literal("a=1"))]
+            let steps: [Plan.Step] = [.request(get("/out/x")), .request(own), .request(get("/in/y"))]
+            let seen = try await requests(
+                steps,
+                answer: { connection, request in
+                    connection.answer(headers: request.hasPrefix("GET /in/login") ? "Set-Cookie: s=1\r\n" : "")
+                },
+                change: { $0.cookies = true })
+            #expect(seen.count == 3)
+            #expect(seen.last?.contains("cookie: s=1\r\n") == true, "\(seen)")
+        }
+
         @Test("a set-up or a tear-down that has nothing to do is no failure")
         func idleSideJourneys() async throws {
             var left = get("/left")
