@@ -45,7 +45,10 @@ final class CookieJar {
 
     /// `host` is in lower case, `now` is Unix time in seconds.
     func take(_ line: UnsafeRawBufferPointer, host: [UInt8], isTLS: Bool, now: Int) {
-        guard line.count <= Self.maximumLength, let (name, value) = Self.pair(in: line) else { return }
+        // No control characters (RFC 6265bis, 5.6): a bare carriage return would end up in the next request's head.
+        guard line.count <= Self.maximumLength, !line.contains(where: { $0 < 0x20 && $0 != 0x09 || $0 == 0x7f }),
+            let (name, value) = Self.pair(in: line)
+        else { return }
         var cookie = Cookie(
             name: name, value: value, domain: host, isHostOnly: true, path: Self.standardPath(requestPath),
             isSecure: false,
