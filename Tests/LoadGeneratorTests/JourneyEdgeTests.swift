@@ -2,6 +2,7 @@
 
 import Foundation
 import Measurement
+import Patterns
 import Synchronization
 import Testing
 
@@ -68,6 +69,23 @@ extension EngineTests {
                 change: { $0.cookies = true })
             #expect(seen.count == 3)
             #expect(seen.last?.contains("cookie: s=1\r\n") == true, "\(seen)")
+        }
+
+        @Test("a pattern whose group takes no part in the match captures nothing")
+        func groupWithoutPart() async throws {
+            let next = Plan.Variable(index: 0)
+            var page = get("/page")
+            let pattern = try Pattern(#""next":(?:null|"([^"]+)")"#)
+            page.captures = [
+                Plan.Capture("next", variable: next, source: .pattern(pattern), absence: .becomes(Array("end".utf8)))
+            ]
+            let follow = Plan.Request(
+                label: "GET", target: 0, method: "GET", path: .init([text("/"), .variable(next)]))
+            for (body, path) in [(#"{"next":"b"}"#, "/b"), (#"{"next":null}"#, "/end")] {
+                let seen = try await requests(
+                    [.request(page), .request(follow)], answer: { connection, _ in connection.answer(body) })
+                #expect(seen.map { String($0.split(separator: " ")[1]) } == ["/page", path])
+            }
         }
 
         @Test("a set-up or a tear-down that has nothing to do is no failure")
