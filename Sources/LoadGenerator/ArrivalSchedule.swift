@@ -47,7 +47,8 @@ struct RateIntegral: Sendable {
 
     /// When the expected count reaches `count`, in seconds; nil when it never does.
     func time(ofCount count: Double) -> Double? {
-        guard count < total else { return nil }
+        // The total of a ramp may come out some units in the last place above a whole number: no arrival is due for those.
+        guard count < total * (1 - 0x1p-48) else { return nil }
         guard let piece = pieces.first(where: { count < $0.countBefore + $0.count }) else { return nil }
         let within = max(0, count - piece.countBefore)
         if within == 0 { return piece.start }

@@ -172,6 +172,8 @@ enum CompiledSegment: BitwiseCopyable {
     case ownOrigin(UnsafeBufferPointer<UnsafeRawBufferPointer>)
     /// The `cookie` header's line, when the session has cookies for a request to this target.
     case cookies
+    /// Tells the jar the request's path where the request has cookies of its own.
+    case cookiePath
     case randomInteger(low: Int, span: UInt64)
     case randomText(length: Int, Escaping)
     /// Ten places that get the length of the body, which begins at the `bodyStart` further on.

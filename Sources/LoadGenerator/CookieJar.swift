@@ -45,7 +45,10 @@ final class CookieJar {
 
     /// `host` is in lower case, `now` is Unix time in seconds.
     func take(_ line: UnsafeRawBufferPointer, host: [UInt8], isTLS: Bool, now: Int) {
-        guard line.count <= Self.maximumLength, let (name, value) = Self.pair(in: line) else { return }
+        // No control characters (RFC 6265bis, 5.6): a bare carriage return would end up in the next request's head.
+        guard line.count <= Self.maximumLength, !line.contains(where: { $0 < 0x20 && $0 != 0x09 || $0 == 0x7f }),
+            let (name, value) = Self.pair(in: line)
+        else { return }
         var cookie = Cookie(
             name: name, value: value, domain: host, isHostOnly: true, path: Self.standardPath(requestPath),
             isSecure: false,
@@ -108,11 +111,16 @@ final class CookieJar {
 
     /// `host` is in lower case, `now` is Unix time in seconds.
     func write(to request: inout RawBytes, host: [UInt8], isTLS: Bool, now: Int) {
-        requestPath.removeAll(keepingCapacity: true)
-        if let start = request.bytes.firstIndex(of: 0x20) {
-            requestPath += request.bytes[(start + 1)...].prefix { $0 != 0x20 && $0 != UInt8(ascii: "?") }
-        }
+        begin(request.bytes)
         if !cookies.isEmpty { append(to: &request, host: host, isTLS: isTLS, now: now) }
+    }
+
+    /// Keeps the path of a request, which has begun with its line, for the cookies of the answer.
+    func begin(_ request: UnsafeRawBufferPointer) {
+        requestPath.removeAll(keepingCapacity: true)
+        if let start = request.firstIndex(of: 0x20) {
+            requestPath += request[(start + 1)...].prefix { $0 != 0x20 && $0 != UInt8(ascii: "?") }
+        }
     }
 
     private static var now: Int {

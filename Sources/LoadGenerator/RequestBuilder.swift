@@ -130,7 +130,7 @@ struct RequestBuilder {
         if plan.connections.strategy == .perRequest, !names.contains("connection") {
             pieces.append("connection: close\r\n")
         }
-        if plan.cookies, !names.contains("cookie") { pieces.append(.cookies) }
+        if plan.cookies { pieces.append(names.contains("cookie") ? .cookiePath : .cookies) }
         guard let body = request.body else {
             if ["POST", "PUT", "PATCH"].contains(request.method) { pieces.append("content-length: 0\r\n") }
             pieces.append("\r\n")
@@ -157,8 +157,9 @@ struct RequestBuilder {
             return
         }
         append([first], escaping: .url, to: &pieces)
-        pieces.append(.ownOrigin(arena.store(origins.map { arena.store($0) })))
         append(Array(path.segments.dropFirst()), escaping: .percent, to: &pieces)
+        // Behind them all: whether the origin needs a path to stand for it shows only then.
+        pieces.append(.ownOrigin(arena.store(origins.map { arena.store($0) })))
     }
 
     /// What a URL of the request's own target begins with: with the port and, where it is the scheme's own, without, after the

@@ -131,6 +131,8 @@ struct WorkerCounters: Sendable {
     var inFlight = 0
     var journeysStarted: UInt64 = 0
     var journeysFinished: UInt64 = 0
+    /// Journeys that came to their end without any request that was due.
+    var journeysIdle: UInt64 = 0
     /// Arrivals of open sources, and those of them that came due in the load's time and were not taken up in it.
     var arrivals: UInt64 = 0
     var missedArrivals: UInt64 = 0

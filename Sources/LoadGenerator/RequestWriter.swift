@@ -40,6 +40,7 @@ extension RawBytes {
             case .ownOrigin(let origins): removeOrigin(origins)
             case .cookies:
                 jar?.write(to: &self, target: plan.targets[Int(target)])
+            case .cookiePath: jar?.begin(bytes)
             case .randomInteger(let low, let span):
                 let drawn = span == .max ? session.pointee.random.next() : session.pointee.random.below(span + 1)
                 append(signed: low &+ Int(bitPattern: UInt(drawn)))

@@ -48,8 +48,10 @@ extension Worker {
             switch capture.source {
             case .json(let path): captureJSON(capture, path, session, body)
             case .pattern(let number):
-                let match = matchers[Int(number)].firstMatch(in: body)
-                set(capture, session, match.map { UnsafeRawBufferPointer(rebasing: body[$0.group ?? $0.whole]) })
+                // A group that took no part in the match has no value: the whole match is not what was asked for.
+                let hasGroup = plan.patterns[Int(number)].hasGroup
+                let range = matchers[Int(number)].firstMatch(in: body).flatMap { hasGroup ? $0.group : $0.whole }
+                set(capture, session, range.map { UnsafeRawBufferPointer(rebasing: body[$0]) })
             case .status:
                 scratch.0.removeAll()
                 scratch.0.append(decimal: UInt64(max(0, status)))

@@ -155,12 +155,17 @@ extension Worker {
     }
 
     /// Edge-triggered for reading and writing at once: one system call in the life of a connection.
-    private func watch(_ number: Int32) {
+    private func watch(_ number: Int32) { control(EPOLL_CTL_ADD, number) }
+
+    /// Has what can be read or written now raise an edge again.
+    func watchAgain(_ number: Int32) { control(EPOLL_CTL_MOD, number) }
+
+    private func control(_ operation: Int32, _ number: Int32) {
         let connection = connections[number]
         var event = epoll_event()
         event.events = EPOLLIN.rawValue | EPOLLOUT.rawValue | EPOLLRDHUP.rawValue | EPOLLET.rawValue
         event.data.u64 = UInt64(connection.pointee.generation) << 32 | UInt64(UInt32(bitPattern: number))
-        epoll_ctl(epoll, EPOLL_CTL_ADD, connection.pointee.descriptor, &event)
+        epoll_ctl(epoll, operation, connection.pointee.descriptor, &event)
     }
 
     /// The socket is writable for the first time, or failed.

@@ -79,7 +79,8 @@ extension Worker {
         let target = Int(connection.pointee.target)
         deadlines.remove(number)
         if let ssl = connection.pointee.ssl {
-            if isSound, connection.pointee.served == 1 { pools[target].tls?.keepSession(of: ssl) }
+            // Again: tickets may have come since its first answer.
+            if isSound, connection.pointee.served > 0 { pools[target].tls?.keepSession(of: ssl) }
             TLSClient.close(ssl, isSound: isSound)
             connection.pointee.ssl = nil
         }

@@ -218,7 +218,9 @@ extension Worker {
             switch connection.pointee.phase {
             case .idle: closeConnection(number, isSound: true)
             case .resolving: failRequest(number, .timeout, .lookupTimeout, now)
-            case .connecting: failRequest(number, .timeout, .connectTimeout, now)
+            case .connecting:
+                pools[Int(connection.pointee.target)].addresses.failed(connection.pointee.address, now)
+                failRequest(number, .timeout, .connectTimeout, now)
             case .handshaking: failRequest(number, .timeout, .handshakeTimeout, now)
             default:
                 let hasBegun = sessions[connection.pointee.session].pointee.firstByte != 0

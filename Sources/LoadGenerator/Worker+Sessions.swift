@@ -28,6 +28,8 @@ struct SourceState {
     private struct User {
         var isRunning = false
         var isWithoutRow = false
+        /// When it was to come back while a journey from before was under way, after the start of the load; 0 for not.
+        var comesBackAt: UInt64 = 0
         /// Journeys begun. They go on counting when the user comes back later, so that no journey's data is repeated.
         var journeys: UInt64 = 0
     }
@@ -88,17 +90,24 @@ struct SourceState {
             return nextArrival
         }
         guard let start = users.takeStart() else { return nil }
-        let user = played[Int(start.user / workers)]
-        guard !user.isRunning, !user.isWithoutRow, takeIteration() else { return nil }
-        played[Int(start.user / workers)].isRunning = true
+        let position = Int(start.user / workers)
+        if played[position].isRunning { played[position].comesBackAt = start.nanoseconds }
+        guard !played[position].isRunning, !played[position].isWithoutRow, takeIteration() else { return nil }
+        played[position].isRunning = true
         return .init(number: journeyNumber(of: start.user), nanoseconds: start.nanoseconds)
     }
 
-    /// The number of a closed user's next journey, or nil when the user goes. `time` is after the start of the load.
-    mutating func nextJourney(after number: UInt64, at time: UInt64) -> UInt64? {
+    /// A closed user's next journey, or nil when the user goes. `time`, when the last one ended, is after the start of the load.
+    mutating func nextJourney(after number: UInt64, at time: UInt64) -> ArrivalSchedule.Arrival? {
         let user = number % users.userCount
-        if users.isActive(user, at: time), takeIteration() { return journeyNumber(of: user) }
-        played[Int(user / workers)].isRunning = false
+        let position = Int(user / workers)
+        // The end of a journey may be noticed later than the time at which its user comes back, although it came before.
+        let back = max(time, played[position].comesBackAt)
+        played[position].comesBackAt = 0
+        if back > time || users.isActive(user, at: time), takeIteration() {
+            return .init(number: journeyNumber(of: user), nanoseconds: back)
+        }
+        played[position].isRunning = false
         return nil
     }
 
@@ -355,6 +364,7 @@ extension Worker {
     func endJourney(_ id: Int32, finished: Bool) {
         let session = sessions[id]
         if finished && session.pointee.hasRequested { counters.journeysFinished += 1 }
+        if finished && !session.pointee.hasRequested { counters.journeysIdle += 1 }
         closeOwnConnections(id)
         guard sources[Int(session.pointee.source)].isClosed, !isDraining, !isAborting else {
             session.pointee.state = .free
@@ -375,12 +385,12 @@ extension Worker {
     private func restart(_ id: Int32) {
         let session = sessions[id]
         let source = Int(session.pointee.source)
-        let due = session.pointee.due
+        let ended = session.pointee.due &- start
         if isDraining || isAborting {
             session.pointee.state = .free
             sessions.release(id)
-        } else if let number = sources[source].nextJourney(after: session.pointee.number, at: due &- start) {
-            beginJourney(id, number: number, due: due)
+        } else if let next = sources[source].nextJourney(after: session.pointee.number, at: ended) {
+            beginJourney(id, number: next.number, due: start &+ next.nanoseconds)
         } else {
             session.pointee.state = .free
             sessions.release(id)

@@ -117,8 +117,11 @@ extension RunRecord {
     /// Answers as expected a second: requests that *ended* `ok` in the phase (nil: the whole measured time) over its seconds.
     package func goodputPerSecond(in phase: Phase? = nil) -> Double? {
         let chosen = phase.map(slices(in:)) ?? measuredSlices
-        // The last slice may be cut short, and slices after the plan only hold the ends of late requests.
-        let end = Swift.min(actualNanoseconds, phase?.endNanoseconds ?? plannedNanoseconds)
+        // The last slice of a run may be cut short, and slices after the plan only hold the ends of late requests. A phase that ends
+        // before has its slices whole.
+        let runEnd = Swift.min(actualNanoseconds, plannedNanoseconds)
+        let phaseEnd = phase.map { $0.endNanoseconds < runEnd ? .max : $0.endNanoseconds }
+        let end = phaseEnd.map { Swift.min(actualNanoseconds, $0) } ?? runEnd
         let counted = chosen.filter { $0.startNanoseconds < end }
         guard let first = counted.first, let last = counted.last else { return nil }
         let stop = Swift.min(end, last.startNanoseconds + 1_000_000_000)

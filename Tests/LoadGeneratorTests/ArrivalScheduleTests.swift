@@ -63,6 +63,16 @@ struct ArrivalScheduleTests {
         #expect(all.allSatisfy { $0.nanoseconds <= 10_000_000_000 })
     }
 
+    @Test("rounding adds no arrival at the very end")
+    func rounding() {
+        // The expected numbers come out above the whole number that they are: 1875.0000000000002 and 31.000000000000004.
+        let ramp = source(.ramping(start: 0, stages: [(.seconds(30), 125)]), seconds: 30)
+        #expect(arrivals(ramp).count == 1_875)
+        #expect(arrivals(source(.constant(perSecond: 124.0 / 60), seconds: 15)).count == 31)
+        // What is really left of an arrival counts.
+        #expect(arrivals(source(.constant(perSecond: 1_000_000.001), seconds: 1)).count == 1_000_001)
+    }
+
     @Test("workers share one schedule", arguments: [Plan.Source.Arrivals.uniform, .poisson])
     func sharing(kind: Plan.Source.Arrivals) {
         let source = source(.ramping(start: 50, stages: [(.seconds(4), 400)]), kind, seconds: 4)

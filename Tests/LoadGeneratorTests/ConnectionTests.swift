@@ -148,6 +148,37 @@ extension EngineTests {
             #expect((1...3).contains(try #require(result.addresses.first).failed))
         }
 
+        @Test("an address that does not answer is counted, and left alone for a while, too")
+        func silentAddress() async throws {
+            let server = ScriptedServer()
+            let (silent, port) = ScriptedServer.listen()
+            // A backlog of one: the connections that fill it up leave the others without an answer of the kernel.
+            listen(silent, 0)
+            let fillers = (0..<4).map { _ in
+                socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue), 0)
+            }
+            defer {
+                server.stop()
+                for descriptor in fillers + [silent] { close(descriptor) }
+            }
+            let all = Self.addresses([port, server.port])
+            for filler in fillers {
+                all[0].bytes.withUnsafeBytes { bytes in
+                    _ = connect(
+                        filler, bytes.baseAddress?.assumingMemoryBound(to: sockaddr.self), socklen_t(bytes.count))
+                }
+            }
+            var plan = makePlan(port: 1, rate: .constant(perSecond: 40), seconds: 1)
+            plan.connections.strategy = .perRequest
+            plan.connections.connectTimeout = .milliseconds(100)
+            let result = try await play(plan, lookup: { _ in .success(all) })
+            let outcomes = result.accounting.byOutcome
+            #expect(outcomes[.timeout, default: 0] + outcomes[.ok, default: 0] == 40, "\(result.failureSamples)")
+            #expect(result.addresses.map(\.failed) == [outcomes[.timeout, default: 0], 0])
+            // Every second one, if it were tried in its turn.
+            #expect((1..<20).contains(outcomes[.timeout, default: 0]))
+        }
+
         @Test("names are looked up again when they are too old, and their connections wait for that")
         func refresh() async throws {
             let (old, new) = (ScriptedServer(), ScriptedServer())

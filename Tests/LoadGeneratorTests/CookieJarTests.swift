@@ -84,6 +84,15 @@ struct CookieJarTests {
         #expect(line(jar, "/", host: "h.com").isEmpty)
     }
 
+    @Test("a cookie with control characters is not kept", arguments: ["a=1\rx-evil: 1", "a=\u{0}1", "a\u{7f}=1"])
+    func controlCharacters(cookie: String) {
+        let jar = CookieJar()
+        set(jar, cookie, host: "h.com")
+        #expect(line(jar, "/", host: "h.com").isEmpty)
+        set(jar, "b=1\t; Path=/", host: "h.com")
+        #expect(line(jar, "/", host: "h.com") == "cookie: b=1")
+    }
+
     @Test("a jar holds a hundred cookies")
     func bounded() {
         let jar = CookieJar()

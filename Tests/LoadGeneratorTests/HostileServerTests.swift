@@ -2,6 +2,7 @@
 
 import Foundation
 import Measurement
+import Synchronization
 import Testing
 
 @testable import LoadGenerator
@@ -231,6 +232,37 @@ extension EngineTests {
             let result = try await play(plan)
             #expect(result.accounting.byOutcome == [.timeout: 10])
             #expect(result.failureSamples.contains { $0.message.contains("no connection within 0.2 seconds") })
+        }
+
+        @Test("a server that sends faster than can be read is given up in its time, and holds up nobody else")
+        func endlessAnswer() async throws {
+            let wasGivenUp = Mutex<Bool?>(nil)
+            let server = ScriptedServer(answering: { connection, request in
+                guard request.hasPrefix("GET /endless ") else { return connection.answer() }
+                connection.write("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n")
+                // Chunks of one byte take far longer to read than to send.
+                let chunks = Array(String(repeating: "1\r\nx\r\n", count: 50_000).utf8)
+                let begun = ContinuousClock.now
+                var isSent = true
+                while isSent, ContinuousClock.now - begun < .seconds(8) {
+                    isSent = send(connection.descriptor, chunks, chunks.count, Int32(MSG_NOSIGNAL)) > 0
+                }
+                wasGivenUp.withLock { $0 = !isSent }
+                shutdown(connection.descriptor, Int32(SHUT_RDWR))
+            })
+            defer { server.stop() }
+            var endless = get("/endless")
+            endless.timeout = .milliseconds(500)
+            var plan = makePlan(port: server.port, rate: .closed(users: 1), seconds: 20)
+            plan.sources[0].iterations = 1
+            plan.journeys.append(.init(name: "endless", steps: [.request(endless)]))
+            plan.sources.append(plan.sources[0])
+            plan.sources[1].journeys = [(1, 1)]
+            plan.sources[0].startOffset = .milliseconds(200)
+            let result = try await play(plan)
+            #expect(result.accounting.byOutcome == [.timeout: 1, .ok: 1], "\(result.failureSamples)")
+            while wasGivenUp.withLock({ $0 == nil }) { try await Task.sleep(for: .milliseconds(5)) }
+            #expect(wasGivenUp.withLock { $0 } == true, "the worker read on until the server was done")
         }
 
         @Test("requests larger than the socket's buffers are written in pieces")

@@ -93,6 +93,21 @@ extension EngineTests {
             #expect(result.plannedNanoseconds == result.actualNanoseconds)
         }
 
+        @Test("a user comes back although the end of the journey before is noticed only then")
+        func lateEnd() throws {
+            let ramp: Plan.Source.Rate = .rampingUsers(
+                start: 1, stages: [(.seconds(1), 0), (.seconds(1), 0), (.seconds(1), 1)])
+            let plan = makePlan(port: 1, rate: ramp, seconds: 5)
+            let target = try ResolvedTarget(plan.targets[0], lookup: ResolvedTarget.system)
+            var source = SourceState(plan: CompiledPlan(plan, targets: [target]), index: 0, worker: 0)
+            #expect(source.takeArrival() == .init(number: 0, nanoseconds: 0))
+            // The worker looks at the time after 2 s, when the user comes back, and then at a pause that ended before.
+            #expect(source.nextOffset == 2_000_000_000)
+            #expect(source.takeArrival() == nil)
+            #expect(source.nextJourney(after: 0, at: 1_999_000_000)?.nanoseconds == 2_000_000_000)
+            #expect(source.nextJourney(after: 1, at: 2_500_000_000)?.nanoseconds == 2_500_000_000)
+        }
+
         @Test("a user who comes back goes on with new data")
         func comingBack() async throws {
             let seen = Mutex<[String]>([])

@@ -91,6 +91,9 @@ struct RunRecordTests {
         #expect(run.goodputPerSecond() == 10)
         let fault = try #require(run.phase(.fault))
         #expect(run.goodputPerSecond(in: fault) == 10)
+        // A phase that ends within a second that belongs to it has all of that second.
+        let cut = Phase(kind: .fault, startNanoseconds: 2_000_000_000, endNanoseconds: 3_700_000_000)
+        #expect(run.goodputPerSecond(in: cut) == 10)
         // A run that was stopped half-way through its last second.
         run.actualNanoseconds = 4_500_000_000
         #expect(try abs(#require(run.goodputPerSecond()) - 40 / 3.5) < 1e-9)
