@@ -116,18 +116,23 @@ extension RunRecord {
 
     /// Answers as expected a second: requests that *ended* `ok` in the phase (nil: the whole measured time) over its seconds.
     package func goodputPerSecond(in phase: Phase? = nil) -> Double? {
-        let chosen = phase.map(slices(in:)) ?? measuredSlices
-        // The last slice of a run may be cut short, and slices after the plan only hold the ends of late requests. A phase that ends
-        // before has its slices whole.
+        let (counted, seconds) = countedSeconds(of: phase)
+        let good = counted.reduce(UInt64(0)) { $0 + $1.ended[.ok, default: 0] }
+        return seconds > 0 ? Double(good) / seconds : nil
+    }
+
+    /// What rates are made of: the slices of the phase (nil: of the whole measured time) and how many seconds they last.
+    ///
+    /// The last slice of a run may be cut short, and slices after the plan only hold the ends of late requests. A phase that ends
+    /// before has its slices whole.
+    package func countedSeconds(of phase: Phase? = nil) -> (slices: [Slice], seconds: Double) {
         let runEnd = Swift.min(actualNanoseconds, plannedNanoseconds)
         let phaseEnd = phase.map { $0.endNanoseconds < runEnd ? .max : $0.endNanoseconds }
         let end = phaseEnd.map { Swift.min(actualNanoseconds, $0) } ?? runEnd
-        let counted = chosen.filter { $0.startNanoseconds < end }
-        guard let first = counted.first, let last = counted.last else { return nil }
+        let counted = (phase.map(slices(in:)) ?? measuredSlices).filter { $0.startNanoseconds < end }
+        guard let first = counted.first, let last = counted.last else { return ([], 0) }
         let stop = Swift.min(end, last.startNanoseconds + 1_000_000_000)
-        let seconds = Double(stop - first.startNanoseconds) / 1e9
-        let good = counted.reduce(UInt64(0)) { $0 + $1.ended[.ok, default: 0] }
-        return seconds > 0 ? Double(good) / seconds : nil
+        return (counted, Double(stop - first.startNanoseconds) / 1e9)
     }
 
     private func samples(_ filter: SampleFilter) -> [Sample] {

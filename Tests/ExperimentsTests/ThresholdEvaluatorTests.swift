@@ -184,6 +184,20 @@ struct ThresholdEvaluatorTests {
         #expect(measured(.rate) == "105/s" && measured(.goodput) == "90.0/s")
     }
 
+    @Test("on a rate divides by the seconds that it counts, as the report does")
+    func ratesOfPhases() throws {
+        // The seconds 2 and 3 belong to it, the latter with all its answers.
+        let part = Scenario.Threshold.Part.time(.milliseconds(2_000), .milliseconds(3_700))
+        #expect(evaluate(.goodput, .less, 0, part: part).measured == "100/s")
+        #expect(evaluate(.rate, .less, 0, part: part).measured == "100/s")
+        // What ends after the plan belongs to no rate.
+        var late = run()
+        late.actualNanoseconds += 500_000_000
+        late.slices.append(Slice(second: 10, ended: [.ok: 50]))
+        let goodput = try #require(late.goodputPerSecond())
+        #expect(evaluate(.goodput, .less, 0, in: late).measured == ThresholdEvaluator.text(goodput, .goodput))
+    }
+
     @Test("on success or errors is held against shares, and a failure is never rounded away")
     func shares() {
         #expect(evaluate(.share(.success), .greater, 0.97).passed)

@@ -76,9 +76,8 @@ package struct ThresholdEvaluator {
             steps: Set(steps), checks: run.checks, inFlight: inFlight, prefersHigh: threshold.prefersHigh,
             holds: { threshold.comparison.holds($0, threshold.value) })
         if let window = threshold.windowSeconds { return worst(threshold, samples, slices, window) }
-        let end = phase.map { min($0.endNanoseconds, run.plannedNanoseconds) } ?? run.plannedNanoseconds
-        let seconds = slices.reduce(0.0) { $0 + $1.seconds(until: min(end, run.actualNanoseconds)) }
-        guard let value = samples.value(of: threshold.metric, slices[...], seconds: seconds) else {
+        let (counted, seconds) = run.countedSeconds(of: phase)
+        guard let value = samples.value(of: threshold.metric, counted[...], seconds: seconds) else {
             return .nothing("no requests")
         }
         return .value(value, window: nil)
@@ -161,12 +160,5 @@ extension Scenario.Threshold {
         case .greater, .greaterOrEqual: value < other
         case .equal, .notEqual: comparison.holds(other, self.value) && !comparison.holds(value, self.value)
         }
-    }
-}
-
-extension Slice {
-    /// How much of this second lies before `end`, in seconds.
-    fileprivate func seconds(until end: UInt64) -> Double {
-        end <= startNanoseconds ? 0 : min(1, Double(end - startNanoseconds) / 1e9)
     }
 }
