@@ -327,4 +327,29 @@ struct HedgeTests {
         #expect(throws: ConfigurationFaults.self) { try hedge.configure(HedgeOptions(delay: .percentile(20))) }
         #expect(hedge.setting.mode == .disabled)
     }
+
+    @Test(
+        "a value that was worth another attempt goes to whoever closes it when the caller gives up", arguments: [5, 80])
+    func cancelledWithValue(milliseconds: Int) async throws {
+        // Once it has come, and a hedge is under way; once it comes though its attempt was told to end.
+        let busy = ScriptedOutcome<String, Broken>.succeed("busy", after: .milliseconds(milliseconds))
+        let script = script(milliseconds == 5 ? busy : busy.ignoringCancellation, .hang)
+        let classifier = Classifier<String, Broken> { result in
+            if case .success("busy") = result { .failure } else { .success }
+        }
+        let discarded = EventRecorder<String>()
+        let call = try call(hedge(), script, classifier: classifier, discard: { discarded.record($0) })
+        await clock.sleepers(2)
+        if milliseconds == 5 {
+            clock.advance(by: .milliseconds(5))
+            await events.wait { !$0.isEmpty }
+            call.cancel()
+        } else {
+            call.cancel()
+            try await waitUntil("the attempt is told to end") { script.runs[0].sawCancellation }
+            clock.advance(by: .milliseconds(80))
+        }
+        #expect(await call.value == .failure(.cancelled(last: nil)))
+        #expect(discarded.all == ["busy"])
+    }
 }
