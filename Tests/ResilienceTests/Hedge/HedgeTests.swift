@@ -352,4 +352,14 @@ struct HedgeTests {
         #expect(await call.value == .failure(.cancelled(last: nil)))
         #expect(discarded.all == ["busy"])
     }
+
+    @Test("attempts are told how much is lost when they are refused, as the calls of a pipeline are")
+    func inheritedContext() async throws {
+        let script = script(.succeed("quick"))
+        let outer = CallContext(attempt: 2, criticality: .sheddable, cohort: Cohort(3), share: "batch")
+        _ = try await CallContext.$current.withValue(outer) { await call(try hedge(), script).value }
+        let context = try #require(script.runs.first?.context)
+        #expect(context.criticality == .sheddable && context.cohort == Cohort(3) && context.share == "batch")
+        #expect(context.attempt == 1 && !context.isHedge && context.idempotency == .safe)
+    }
 }
