@@ -362,4 +362,21 @@ struct HedgeTests {
         #expect(context.criticality == .sheddable && context.cohort == Cohort(3) && context.share == "batch")
         #expect(context.attempt == 1 && !context.isHedge && context.idempotency == .safe)
     }
+
+    @Test("what was learnt stays when only the number of samples that it takes is changed")
+    func fewerSamples() async throws {
+        let hedge = try hedge(after: .percentile(95))
+        let script = script(.succeed("answer", after: .milliseconds(20)))
+        for _ in 0..<50 {
+            let call = call(hedge, script)
+            await clock.sleepers(1)
+            clock.advance(by: .milliseconds(20))
+            #expect(await call.value == .success("answer"))
+        }
+        #expect(hedge.status.delay == nil, "of a hundred calls by default")
+        try hedge.configure(HedgeOptions(delay: .percentile(95), budget: nil, minimumSamples: 40))
+        #expect(hedge.status.samples == 50 && hedge.status.delay != nil)
+        try hedge.configure(HedgeOptions(delay: .percentile(95), budget: nil, minimumSamples: 60))
+        #expect(hedge.status.samples == 50 && hedge.status.delay == nil)
+    }
 }
