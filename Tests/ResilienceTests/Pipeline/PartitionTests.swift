@@ -51,6 +51,17 @@ struct PartitionTests {
         #expect(seen.suffix(2) == ["a [2]: made room for another partition", "a [3]: added"])
     }
 
+    @Test("one that is in use stays while there are others, however often those were asked for since")
+    func evictionAmongBusy() {
+        for questions in 0..<60 {
+            let registry = ResilienceRegistry(time: clock.source, partitions: 3)
+            let used = registry.pipeline("a", partition: "used")
+            for number in 0..<questions { _ = registry.pipeline("a", partition: number % 2 == 0 ? "1" : "2") }
+            for key in ["1", "2", "3"] { _ = registry.pipeline("a", partition: key) }
+            #expect(registry.pipeline("a", partition: "used") === used, "after \(questions) questions")
+        }
+    }
+
     @Test("one that makes room while it is used ends its calls, wakes its waiters and still hears of changes")
     func evictedInUse() async throws {
         let registry = ResilienceRegistry(time: clock.source, partitions: 1)
