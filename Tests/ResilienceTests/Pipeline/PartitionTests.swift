@@ -125,6 +125,16 @@ struct PartitionTests {
             })
         #expect(partitions.count <= 1, "the last one went with its registry")
     }
+
+    @Test("metrics of a partition leave the backend with its last user, also when the registry has gone before")
+    func metricsWithoutRegistry() async throws {
+        let metrics = TestMetrics()
+        try await withMetricsFactory(metrics) {
+            let pipeline = ResilienceRegistry(time: clock.source).pipeline("a", partition: "one")
+            _ = try await pipeline.execute { _ in 1 }
+        }
+        #expect(!metrics.counters.contains { $0.dimensions.contains { $0 == ("partition", "one") } })
+    }
 }
 
 @Suite("What a registry tells", .timeLimit(.minutes(1)))
