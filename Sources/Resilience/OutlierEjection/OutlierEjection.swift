@@ -91,7 +91,13 @@ public final class OutlierEjection<Endpoint: Hashable & Sendable>: Sendable {
 
     /// The endpoints that are left out now, in the order of the list.
     public var ejected: [Endpoint] {
-        core.withLock { $0.machine.ejected }
+        let now = time.now().nanoseconds
+        let (endpoints, events) = core.withLock { core in
+            let events = core.machine.advance(to: now)
+            return (core.machine.ejected, events)
+        }
+        events.forEach(report)
+        return endpoints
     }
 
     /// A call to the endpoint begins.

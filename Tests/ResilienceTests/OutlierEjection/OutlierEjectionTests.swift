@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import Metrics
+internal import MetricsTestKit
 internal import TestSupport
 internal import Testing
 
@@ -55,5 +57,15 @@ struct OutlierEjectionTests {
         #expect(ejection.available == ["a", "b", "c"])
         ejection.update([])
         #expect(ejection.available == [])
+    }
+
+    @Test("whoever asks who is left out is not told of ejections that are over, also when nobody has called since")
+    func ejectedNow() throws {
+        let ejection = try ejection()
+        fail(ejection, "b")
+        #expect(ejection.ejected == ["b"])
+        clock.advance(by: .seconds(5))
+        #expect(ejection.ejected == [])
+        #expect(events.all.last == .returned("b"))
     }
 }
