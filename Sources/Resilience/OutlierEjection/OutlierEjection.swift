@@ -72,8 +72,8 @@ public final class OutlierEjection<Endpoint: Hashable & Sendable>: Sendable {
     public func update(_ endpoints: [Endpoint]) {
         let now = time.now().nanoseconds
         let events = core.withLock { core in
-            core.machine.update(endpoints, at: now)
-            return core.machine.advance(to: now)
+            let gone = core.machine.update(endpoints, at: now)
+            return gone + core.machine.advance(to: now)
         }
         events.forEach(report)
     }
