@@ -146,7 +146,9 @@ extension OutlierEjection {
         /// How many may be ejected at once: the share, but one even if that comes to none, and never all.
         private var allowance: Int {
             if options.maximumShare == 0 { return 0 }
-            return min(endpoints.count - 1, max(1, Int(options.maximumShare * Double(endpoints.count))))
+            // What is missing by the rounding of a product (0.29 · 100) takes no place away.
+            let share = Int(options.maximumShare * Double(endpoints.count) + 1e-9)
+            return min(endpoints.count - 1, max(1, share))
         }
 
         private var ejectedCount: Int {
