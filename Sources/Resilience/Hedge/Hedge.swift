@@ -60,7 +60,7 @@ public final class Hedge: Sendable {
     ///
     /// - Parameters:
     ///   - idempotency: Whether the operation may be repeated; an `.unsafe` one is run once and never hedged.
-    ///   - deadline: No attempt is started at or after it. The earlier one of this and `CallContext.current`'s counts.
+    ///   - deadline: No hedge is started at or after it. The earlier one of this and `CallContext.current`'s counts.
     ///   - classifier: What results mean; by default every error is a failure but a cancellation and a refusal.
     ///   - discard: Gets every value that is not returned (to close an unread HTTP body); the call waits for it.
     ///   - operation: Run once per attempt, at the same time as others; has to end soon after its task is cancelled.
