@@ -43,4 +43,13 @@ struct BackoffPausesTests {
             }
         }
     }
+
+    @Test("do not shrink, whatever the multiplier is: nobody is asked again and again without a pause")
+    func noShrinking() {
+        for multiplier in [-1, 0, 0.5, .nan] {
+            var pauses = BackoffPauses(
+                .init(base: .milliseconds(10), cap: .seconds(1), multiplier: multiplier, jitter: .none), seed: 1)
+            for _ in 0..<5 { #expect(pauses.next() == .milliseconds(10), "\(multiplier)") }
+        }
+    }
 }

@@ -72,6 +72,42 @@ struct CompositionTests {
         #expect(
             found == ["attempt-timeout: 2s is not below the deadline of the whole call, 1s: it would never act"])
     }
+
+    @Test("a refusal after an answer gives the last answer, whatever came before it")
+    func lastAnswer() async throws {
+        let classifier = Classifier<Int, Broken> { result in
+            if case .success(200) = result { .success } else { .failure }
+        }
+        for (answers, discards) in [([nil, 503], []), ([503, nil], [503]), ([502, 503], [502])] as [([Int?], [Int])] {
+            let registry = ResilienceRegistry(seed: 1)
+            try registry.apply(
+                PolicyEdits([
+                    "p": ["retry": ["attempts": 3, "backoff": "0s"], "rate-limiter": ["rate": "1/h", "burst": 2]]
+                ]))
+            let discarded = EventRecorder<Int>()
+            let result: Result<Int, ResilienceError<Broken>>
+            do throws(ResilienceError<Broken>) {
+                result = .success(
+                    try await registry.pipeline("p").execute(
+                        idempotency: .safe, classifier: classifier, discard: { discarded.record($0) }
+                    ) { context async throws(Broken) -> Int in
+                        guard let answer = answers[context.attempt - 1] else { throw Broken() }
+                        return answer
+                    })
+            } catch {
+                result = .failure(error)
+            }
+            if let last = answers[1] {
+                #expect(result == .success(last))
+            } else {
+                guard case .failure(.rejected(_, last: .some)) = result else {
+                    Issue.record("\(result)")
+                    continue
+                }
+            }
+            #expect(discarded.all == discards)
+        }
+    }
 }
 
 @Suite("A deadline")

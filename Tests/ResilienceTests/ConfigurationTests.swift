@@ -271,4 +271,13 @@ struct ConfigurationTests {
     func ratios(text: String, expected: Double?) {
         #expect(ConfigurationText.ratio(text) == expected)
     }
+
+    @Test("a ratio in percent is the same number as without: a rate that is inclusive depends on it")
+    func percent() {
+        for thousandths in 0...1000 {
+            let text = "\(thousandths / 10).\(thousandths % 10)%"
+            #expect(ConfigurationText.ratio(text) == Double(thousandths) / 1000, "\(text)")
+        }
+        #expect(ConfigurationText.ratio("%") == nil && ConfigurationText.ratio(".%") == nil)
+    }
 }

@@ -244,4 +244,24 @@ struct RetryPipelineTests {
         #expect(pipeline.counters.attempts == 1)
         #expect(pipeline.counters.retries == 0)
     }
+
+    @Test("a call earns its part of a retry when it is admitted, also when this process had refused it before")
+    func earnsOnceAdmitted() async throws {
+        for hedge in ["disabled", "p95"] as [ConfigurationValue] {
+            let registry = ResilienceRegistry(time: clock.source, seed: 1)
+            try registry.apply(
+                PolicyEdits([
+                    "p": [
+                        "retry": ["attempts": 2, "backoff": "0s", "budget": ["ratio": 1, "floor-per-second": 0]],
+                        "rate-limiter": ["rate": "10/s", "burst": 1], "deadline": "5s", "hedge": hedge,
+                    ]
+                ]))
+            let pipeline = registry.pipeline("p")
+            for _ in 0..<2 {
+                _ = try await clock.run { try await pipeline.execute(idempotency: .safe) { _ in 1 } }
+            }
+            #expect(pipeline.counters.retries == 1, "the second call waited for its turn")
+            #expect(pipeline.retry.budget.balance(at: clock.now) == 1, "it has paid for that and earned the same")
+        }
+    }
 }

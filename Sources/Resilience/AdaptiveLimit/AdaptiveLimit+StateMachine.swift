@@ -153,10 +153,14 @@ extension AdaptiveLimit {
             return expired.map { ($0.id, $0.element.reason) }
         }
 
-        /// When the queue has to be looked at again; nil while nobody waits. Not sooner than a millisecond from now,
-        /// so that a long line is not gone through for each of its calls.
+        /// When the queue has to be looked at again; nil while nobody waits. For expired calls not sooner than a
+        /// millisecond from now, so that a long line is not gone through for each of its calls.
         func nextExpiry(at now: Int64) -> Int64? {
-            line.isEmpty ? nil : max(earliestExpiry, now.addingSaturated(1_000_000))
+            if line.isEmpty { return nil }
+            let expiry = max(earliestExpiry, now.addingSaturated(1_000_000))
+            // The end of a probe makes room though no call ends.
+            if case .running(let until, _) = probe { return min(until, expiry) }
+            return expiry
         }
 
         /// Takes out a call that gave up.

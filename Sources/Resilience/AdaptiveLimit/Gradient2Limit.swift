@@ -32,7 +32,7 @@ public struct Gradient2Limit: LimitAlgorithm {
     }
 
     public var baselineNanoseconds: Int64? {
-        windows == 0 ? nil : Int64(average)
+        windows == 0 ? nil : Int64(exactly: average.rounded(.down)) ?? .max
     }
 
     public mutating func update(_ sample: LimitSample) {

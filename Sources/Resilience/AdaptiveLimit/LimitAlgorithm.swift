@@ -40,7 +40,8 @@ public struct LimitBounds: Sendable, Hashable {
     }
 
     func clamp(_ limit: Double) -> Double {
-        min(Double(maximum), max(Double(minimum), limit))
+        // No more than an Int holds, also where the bounds say "any number".
+        min(Double(maximum), max(Double(minimum), limit), 0x1p53)
     }
 
     func isOverload(_ sample: LimitSample) -> Bool {

@@ -21,7 +21,7 @@ struct LimitShares: Sendable {
         /// Its part of the limit, rounded up and at least one call.
         func places(of limit: Int) -> Int {
             // What is too much by the rounding of a product (0.1 · 30) is no further place.
-            fraction == 0 ? 0 : max(1, Int((fraction * Double(limit) - 1e-9).rounded(.up)))
+            fraction == 0 ? 0 : max(1, Int(exactly: (fraction * Double(limit) - 1e-9).rounded(.up)) ?? limit)
         }
 
         var isUsed: Bool {

@@ -52,11 +52,9 @@ public enum ConfigurationText {
     public static func ratio(_ text: String) -> Double? {
         let isPercent = text.hasSuffix("%")
         let digits = isPercent ? text.dropLast() : text[...]
-        guard digits.allSatisfy({ $0.isASCII && ($0.isNumber || $0 == ".") }), let number = Double(String(digits))
-        else {
-            return nil
-        }
-        return isPercent ? number / 100 : number
+        guard digits.allSatisfy({ $0.isASCII && ($0.isNumber || $0 == ".") }) else { return nil }
+        // Moving the point instead of dividing, so that 0.9% is exactly 0.009 and not the next number above.
+        return Double(isPercent ? "\(digits)e-2" : String(digits))
     }
 
     /// The ratio in percent: `50%`, `12.5%`.

@@ -18,7 +18,7 @@ struct DurationQuantile: Sendable {
     private static let unitShift: Int64 = 10
 
     private let quantile: Double
-    private let minimum: Int
+    private var minimum: Int
     private let sliceNanoseconds: Int64
     /// For each bucket the samples that ended in it and those that were cut short in it, slice by slice; the sum of all
     /// slices comes last.
@@ -40,6 +40,13 @@ struct DurationQuantile: Sendable {
         self.minimum = minimum
         sliceNanoseconds = max(1, window / Int64(Self.sliceCount))
         counts = Array(repeating: 0, count: (Self.sliceCount + 1) * 2 * Self.bucketCount)
+    }
+
+    /// Takes another number of complete samples below which there is no answer.
+    mutating func require(_ minimum: Int) {
+        if minimum == self.minimum { return }
+        self.minimum = minimum
+        newSamples = max(newSamples, count / 16 + 1)
     }
 
     /// Samples of the window.

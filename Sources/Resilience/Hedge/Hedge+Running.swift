@@ -27,7 +27,7 @@ extension Hedge {
     /// - Parameters:
     ///   - deadline: No attempt is started at or after it.
     ///   - start: When the call began.
-    ///   - discard: Gets every outcome that is not the call's.
+    ///   - discard: Gets every outcome that is not the call's; when the caller gave up, all of them.
     ///   - attempt: Makes the attempt of that number, 0 first.
     @inlinable
     func race<Outcome: HedgedOutcome>(
@@ -67,7 +67,9 @@ extension Hedge {
                 let first = await primary.value
                 if hedges.isEmpty {
                     course.conclude()
-                    return isCancelled ? .cancelled(first, runs: first.runs) : .outcome(first, runs: first.runs)
+                    if !isCancelled { return .outcome(first, runs: first.runs) }
+                    await discard?(first)
+                    return .cancelled(first, runs: first.runs)
                 }
                 var outcomes = [first]
                 for hedge in hedges { outcomes.append(await hedge.value) }
@@ -75,7 +77,10 @@ extension Hedge {
                 var runs = 0
                 for outcome in outcomes { runs += outcome.runs }
                 if let discard {
-                    for (other, outcome) in outcomes.enumerated() where other != number { await discard(outcome) }
+                    // Of a call that was given up only an error is taken: a failure may also be a value.
+                    for (other, outcome) in outcomes.enumerated() where other != number || isCancelled {
+                        await discard(outcome)
+                    }
                 }
                 return isCancelled ? .cancelled(outcomes[number], runs: runs) : .outcome(outcomes[number], runs: runs)
             }

@@ -34,8 +34,10 @@ extension Hedge {
             let old = options
             options = new
             budget.configure(new.budget)
-            if old.delay != new.delay || old.window != new.window || old.minimumSamples != new.minimumSamples {
+            if old.delay != new.delay || old.window != new.window {
                 durations = Self.durations(new)
+            } else {
+                durations?.require(new.minimumSamples)
             }
         }
 

@@ -60,7 +60,7 @@ public final class Hedge: Sendable {
     ///
     /// - Parameters:
     ///   - idempotency: Whether the operation may be repeated; an `.unsafe` one is run once and never hedged.
-    ///   - deadline: No attempt is started at or after it. The earlier one of this and `CallContext.current`'s counts.
+    ///   - deadline: No hedge is started at or after it. The earlier one of this and `CallContext.current`'s counts.
     ///   - classifier: What results mean; by default every error is a failure but a cancellation and a refusal.
     ///   - discard: Gets every value that is not returned (to close an unread HTTP body); the call waits for it.
     ///   - operation: Run once per attempt, at the same time as others; has to end soon after its task is cancelled.
@@ -73,9 +73,7 @@ public final class Hedge: Sendable {
         classifier: Classifier<Success, Failure> = .default, discard: (@Sendable (Success) async -> Void)? = nil,
         _ operation: @Sendable (CallContext) async throws(Failure) -> Success
     ) async throws(ResilienceError<Failure>) -> Success {
-        var earliest = deadline
-        if let outer = CallContext.current?.deadline { earliest = min(outer, earliest ?? outer) }
-        let context = CallContext(deadline: earliest, attempt: 1, idempotency: idempotency)
+        let context = Self.context(idempotency, deadline: deadline)
         if Task.isCancelled { throw .cancelled(last: nil) }
         guard isActive, idempotency.isRepeatable else {
             // Nobody compares its result with another's, so that nobody has to know what it means.
@@ -88,7 +86,8 @@ public final class Hedge: Sendable {
         // Safe because the race has ended before the closure does.
         let settled = await withoutActuallyEscaping(operation) { operation in
             await race(
-                deadline: earliest, from: time.now(), discard: discard.map { discard in { await $0.discard(discard) } }
+                deadline: context.deadline, from: time.now(),
+                discard: discard.map { discard in { await $0.discard(discard) } }
             ) { number in
                 var context = context
                 context.isHedge = number > 0
@@ -101,6 +100,18 @@ public final class Hedge: Sendable {
             if case .failure(let error) = answer.result { throw .cancelled(last: error.lastFailure) }
             throw .cancelled(last: nil)
         }
+    }
+
+    /// What the first attempt of a call is told. Everything that its caller does not say comes from the call that this
+    /// task works for.
+    @usableFromInline
+    static func context(_ idempotency: Idempotency, deadline: MonotonicInstant?) -> CallContext {
+        var context = CallContext.current ?? CallContext()
+        if let deadline { context.deadline = min(deadline, context.deadline ?? deadline) }
+        context.attempt = 1
+        context.isHedge = false
+        context.idempotency = idempotency
+        return context
     }
 
     /// Takes new settings; balance and percentile stay, unless another percentile or window is asked for. Calls under

@@ -43,7 +43,8 @@ extension LoadShedder {
 
         /// An adaptive limit has moved; it only counts where the options say so.
         mutating func follow(_ number: Int) {
-            adaptiveLimit = number
+            // A rule of somebody's own may say "any number", to which nothing can be added.
+            adaptiveLimit = min(number, .max / 2)
             updateLimit()
         }
 

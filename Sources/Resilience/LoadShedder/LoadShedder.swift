@@ -18,6 +18,8 @@ public final class LoadShedder: Sendable {
         var machine: StateMachine
         var setting: PolicySetting<LoadShedderOptions>
         var room = WaitingRoom<Resolution>()
+        /// Whether there is an adaptive limit to take the limit over from.
+        var follows = false
     }
 
     /// What has to be done after the lock was released.
@@ -55,14 +57,19 @@ public final class LoadShedder: Sendable {
         _ options: LoadShedderOptions, adaptiveLimit: AdaptiveLimit? = nil, mode: PolicyMode = .enforced,
         name: String? = nil, time: TimeSource = .system, onEvent: (@Sendable (LoadShedderEvent) -> Void)? = nil
     ) throws(ConfigurationFaults) {
-        if options.limit == .adaptive, adaptiveLimit == nil {
-            let fault = ConfigurationFault(path: ["limit"], message: "adaptive needs an adaptive limit to follow")
-            throw ConfigurationFaults([fault])
-        }
         self.init(
-            setting: try .checked(options, mode), time: time, listener: PolicyListener(onEvent),
+            setting: try Self.checked(try .checked(options, mode), follows: adaptiveLimit != nil), time: time,
+            listener: PolicyListener(onEvent),
             metrics: PolicyMetrics("load-shedder", name: name, reasons: [.shed, .queueTimeout, .deadlineTooShort]))
         if let adaptiveLimit { follow(adaptiveLimit) }
+    }
+
+    private static func checked(
+        _ setting: PolicySetting<LoadShedderOptions>, follows: Bool
+    ) throws(ConfigurationFaults) -> PolicySetting<LoadShedderOptions> {
+        guard setting.options?.limit == .adaptive, !follows else { return setting }
+        let fault = ConfigurationFault(path: ["limit"], message: "adaptive needs an adaptive limit to follow")
+        throw ConfigurationFaults([fault])
     }
 
     /// A shedder with settings that were checked already.
@@ -79,6 +86,7 @@ public final class LoadShedder: Sendable {
 
     /// Takes the limit over wherever the options say `adaptive`, from now on and whenever it moves.
     func follow(_ adaptiveLimit: AdaptiveLimit) {
+        core.withLock { $0.follows = true }
         adaptiveLimit.follow { [weak self, weak adaptiveLimit] in
             if let adaptiveLimit { self?.takeOver(adaptiveLimit) }
         }
@@ -297,14 +305,18 @@ public final class LoadShedder: Sendable {
     ///
     /// - Throws: Everything that is wrong with them; then nothing has changed.
     public func configure(_ options: LoadShedderOptions, mode: PolicyMode = .enforced) throws(ConfigurationFaults) {
-        apply(try PolicySetting<LoadShedderOptions>.checked(options, mode))
+        apply(try Self.checked(try .checked(options, mode), follows: follows))
     }
 
     /// Takes an edit in the form of configuration files: a mode, a limit, or a mapping.
     ///
     /// - Throws: Everything that is wrong with it; then nothing has changed.
     public func configure(_ edit: ConfigurationValue) throws(ConfigurationFaults) {
-        apply(try setting.edited(by: edit))
+        apply(try Self.checked(try setting.edited(by: edit), follows: follows))
+    }
+
+    private var follows: Bool {
+        core.withLock { $0.follows }
     }
 
     /// Takes settings that were checked already.

@@ -47,13 +47,17 @@ extension OutlierEjection {
         }
 
         /// Replaces the list of endpoints; those that stay keep their record, doubles count once.
-        mutating func update(_ new: [Endpoint], at now: Int64) {
+        ///
+        /// - Returns: The end of the ejections of those that are gone.
+        @discardableResult
+        mutating func update(_ new: [Endpoint], at now: Int64) -> [Event] {
             var kept: [Endpoint: Int] = [:]
             var unique: [Endpoint] = []
             for endpoint in new where kept[endpoint] == nil {
                 kept[endpoint] = slots.removeValue(forKey: endpoint) ?? makeSlot(at: now)
                 unique.append(endpoint)
             }
+            let left = endpoints.filter { isEjected($0) }
             for slot in slots.values {
                 // A call under way to an endpoint that is gone finds that its generation is over.
                 records[slot].restore(generation: nextGeneration(), at: now)
@@ -62,6 +66,7 @@ extension OutlierEjection {
             slots = kept
             endpoints = unique
             order = unique.compactMap { kept[$0] }
+            return left.map { .returned($0) }
         }
 
         private mutating func makeSlot(at now: Int64) -> Int {
@@ -141,7 +146,9 @@ extension OutlierEjection {
         /// How many may be ejected at once: the share, but one even if that comes to none, and never all.
         private var allowance: Int {
             if options.maximumShare == 0 { return 0 }
-            return min(endpoints.count - 1, max(1, Int(options.maximumShare * Double(endpoints.count))))
+            // What is missing by the rounding of a product (0.29 · 100) takes no place away.
+            let share = Int(options.maximumShare * Double(endpoints.count) + 1e-9)
+            return min(endpoints.count - 1, max(1, share))
         }
 
         private var ejectedCount: Int {

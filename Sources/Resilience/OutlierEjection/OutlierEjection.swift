@@ -72,8 +72,8 @@ public final class OutlierEjection<Endpoint: Hashable & Sendable>: Sendable {
     public func update(_ endpoints: [Endpoint]) {
         let now = time.now().nanoseconds
         let events = core.withLock { core in
-            core.machine.update(endpoints, at: now)
-            return core.machine.advance(to: now)
+            let gone = core.machine.update(endpoints, at: now)
+            return gone + core.machine.advance(to: now)
         }
         events.forEach(report)
     }
@@ -91,7 +91,13 @@ public final class OutlierEjection<Endpoint: Hashable & Sendable>: Sendable {
 
     /// The endpoints that are left out now, in the order of the list.
     public var ejected: [Endpoint] {
-        core.withLock { $0.machine.ejected }
+        let now = time.now().nanoseconds
+        let (endpoints, events) = core.withLock { core in
+            let events = core.machine.advance(to: now)
+            return (core.machine.ejected, events)
+        }
+        events.forEach(report)
+        return endpoints
     }
 
     /// A call to the endpoint begins.

@@ -9,7 +9,7 @@ public enum OutlierEjectionEvent<Endpoint: Hashable & Sendable>: Sendable, Hasha
     case ejected(Endpoint, cause: Cause, for: Duration, shadow: Bool)
     /// The endpoint broke a rule, but too many are left out already.
     case spared(Endpoint, cause: Cause)
-    /// The endpoint is called again.
+    /// The endpoint is left out no longer: it is called again, or it has left the list.
     case returned(Endpoint)
 }
 

@@ -12,7 +12,7 @@ struct Passage: Sendable {
     @usableFromInline var limit = Int64.max
     /// Whether that is the time left until the call's deadline and not the attempt's own limit.
     @usableFromInline var isLimitTotal = false
-    /// Whether the retry budget is told when the attempt is admitted: it is the first of its call.
+    /// Whether the retry budget is told when the attempt is admitted: it is the first of its call that is.
     var earnsRetries = false
     /// The policies that are to be asked.
     var pending: PolicyMask = []

@@ -44,6 +44,8 @@ extension ResiliencePipeline {
     func openAgain(_ call: inout PipelineCall, _ passage: inout Passage) -> Step {
         call.context.attempt += 1
         call.bindsContext = true
+        // Earlier attempts may all have been refused by this process.
+        passage.earnsRetries = call.attempts == 0
         passage.now = time.now()
         let mask = PolicyMask(rawValue: active.load(ordering: .relaxed))
         return ask(&passage, mask: mask, call.context, mayRace: true)
@@ -56,7 +58,7 @@ extension ResiliencePipeline {
             call.context.isHedge = true
             call.bindsContext = true
         } else {
-            passage.earnsRetries = call.mask.contains(.retry) && call.context.attempt == 1
+            passage.earnsRetries = call.mask.contains(.retry) && call.attempts == 0
         }
         passage.now = time.now()
         let mask = PolicyMask(rawValue: active.load(ordering: .relaxed))

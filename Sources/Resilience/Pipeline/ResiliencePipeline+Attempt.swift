@@ -80,12 +80,16 @@ extension ResiliencePipeline {
 
         /// What the call ends with when this was its last attempt. A refusal after a real answer gives that answer: it
         /// is the last thing the callee said.
+        ///
+        /// - Parameters:
+        ///   - lastFailure: The callee's last error.
+        ///   - lastValue: Its last value, unless an error came after it.
         @inlinable
         func final(lastFailure: Failure?, lastValue: Success?) -> Result<Success, ResilienceError<Failure>> {
             switch result {
             case .success: return result
             case .failure(let error):
-                if case .rejected = error, lastFailure == nil, let lastValue { return .success(lastValue) }
+                if case .rejected = error, let lastValue { return .success(lastValue) }
                 return .failure(error.keeping(lastFailure))
             }
         }

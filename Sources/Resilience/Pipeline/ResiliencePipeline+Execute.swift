@@ -138,7 +138,11 @@ extension ResiliencePipeline {
                     return .success(value)
                 }
                 lastValue = value
-            case .failure(.operation(let error)): lastFailure = error
+            case .failure(.operation(let error)):
+                // The last answer is what counts.
+                if let lastValue, let discard { await discard(lastValue) }
+                lastValue = nil
+                lastFailure = error
             case .failure(.timedOut(_, let error)): lastFailure = lastFailure ?? error
             case .failure: break
             }

@@ -27,9 +27,14 @@ struct WaitingLine<Element> {
         places.first.flatMap { place in place.element.map { (place.id, $0) } }
     }
 
-    /// The first waiters, at most so many places of the line.
+    /// The first waiters, at most so many, whatever empty places there are between them.
     func firstElements(_ count: Int) -> [(id: UInt64, element: Element)] {
-        places.prefix(count).compactMap { place in place.element.map { (place.id, $0) } }
+        var elements: [(id: UInt64, element: Element)] = []
+        for place in places {
+            if elements.count == count { break }
+            if let element = place.element { elements.append((place.id, element)) }
+        }
+        return elements
     }
 
     /// The waiter that came last.

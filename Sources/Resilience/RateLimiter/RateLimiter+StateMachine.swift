@@ -111,9 +111,12 @@ extension RateLimiter {
             }.map(\.id)
         }
 
-        /// Empties the line.
-        mutating func dismissAll() -> [UInt64] {
-            line.removeAll { _ in true }.map(\.id)
+        /// Lets in everybody who waits, for a limiter that is not enforced any more. They are charged as if they had
+        /// waited, because those that are not made after all are given back.
+        mutating func admitAll() -> [UInt64] {
+            let waiters = line.removeAll { _ in true }.map(\.id)
+            for _ in waiters { cell.admitInTurn(&tat) }
+            return waiters
         }
 
         /// The calls that could be made at once.

@@ -74,8 +74,7 @@ public final class RateLimiter: Sendable {
 
     /// Admits a call now or not at all.
     ///
-    /// - Throws: The refusal, a trivial value; its `retryAfter` says when a call that may wait as configured would be
-    ///   admitted.
+    /// - Throws: The refusal, a trivial value; its `retryAfter` says when a call would be admitted without a wait.
     @inlinable
     public func acquireNow() throws(Rejection) {
         if active.load(ordering: .relaxed) { try admitNow() }
@@ -257,7 +256,7 @@ public final class RateLimiter: Sendable {
                 }
             }
             if setting.mode != .enforced {
-                wakeups += core.machine.dismissAll().compactMap { core.room.resolve($0, .granted) }
+                wakeups += core.machine.admitAll().compactMap { core.room.resolve($0, .granted) }
             }
             var afterwards = settle(&core, at: now)
             afterwards.wakeups += wakeups

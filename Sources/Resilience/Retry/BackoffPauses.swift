@@ -8,7 +8,7 @@ extension RetryOptions.Backoff {
         let base = Double(base.nanosecondsSaturated)
         let cap = Double(cap.nanosecondsSaturated)
         var time = base
-        for _ in 1..<max(1, failures) where time < cap { time *= multiplier }
+        for _ in 1..<max(1, failures) where time < cap { time *= max(1, multiplier) }
         time = min(time, cap)
         switch jitter {
         case .none: break
@@ -36,7 +36,8 @@ public struct BackoffPauses: Sendable {
     /// Pauses from the first one on.
     ///
     /// - Parameters:
-    ///   - backoff: How they grow and how they are spread. Bounds are not checked: what makes no sense pauses long.
+    ///   - backoff: How they grow and how they are spread. Bounds are not checked: a multiplier below 1 counts as 1, and
+    ///     a time below zero as zero.
     ///   - seed: Where jitter starts; the same seed gives the same pauses.
     public init(_ backoff: RetryOptions.Backoff, seed: UInt64 = .random(in: .min ... .max)) {
         self.backoff = backoff

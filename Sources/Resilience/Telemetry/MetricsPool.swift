@@ -23,7 +23,9 @@ final class MetricsPool: Sendable {
                 return metrics
             }
             let metrics = PipelineMetrics(
-                pipeline: name, partition: partition, giveBack: { [weak self] in self?.giveBack(key) })
+                // Holds the pool: a partition may outlive its registry. Its entry goes with its last user, and with it
+                // the closure.
+                pipeline: name, partition: partition, giveBack: { self.giveBack(key) })
             entries[key] = Entry(metrics: metrics, users: 1)
             return metrics
         }

@@ -42,9 +42,10 @@ public struct PipelineCounters: Sendable, Equatable {
     public internal(set) var cancellations: UInt64 = 0
     /// Attempts that a time limit ended.
     public internal(set) var timeouts: UInt64 = 0
-    /// Attempts after the first.
+    /// Attempts after the first that the retry has decided on, those included that were refused or given up before they
+    /// began.
     public internal(set) var retries: UInt64 = 0
-    /// Attempts beside a slow or failed one.
+    /// Attempts beside a slow or failed one, those included that were refused.
     public internal(set) var hedges: UInt64 = 0
     /// Failed calls that a fallback answered.
     public internal(set) var fallbacks: UInt64 = 0

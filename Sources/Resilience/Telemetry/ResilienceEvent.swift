@@ -160,7 +160,7 @@ extension ResilienceEvent.Kind: CustomStringConvertible {
                 "outlier-ejection \(shadow ? "would have ejected" : "ejected") \(endpoint) for \(time) (\(cause.rawValue))"
         case .outlierEjection(.spared(let endpoint, let cause)):
             return "outlier-ejection spared \(endpoint) (\(cause.rawValue))"
-        case .outlierEjection(.returned(let endpoint)): return "outlier-ejection: \(endpoint) is back"
+        case .outlierEjection(.returned(let endpoint)): return "outlier-ejection: \(endpoint) is left out no longer"
         case .configured(let version, let changes):
             return (["configuration version \(version)"] + changes.map(\.description)).joined(separator: "; ")
         case .added: return "added"

@@ -175,4 +175,23 @@ struct AdaptiveLimitTests {
         #expect(throws: Rejection(.limitReached)) { _ = try limit.acquire() }
         permit.end(.completed)
     }
+
+    @Test("who had to wait because of a probe goes in when the probe is over, also when nothing else happens")
+    func waitsForProbe() async throws {
+        let probe = AdaptiveLimitOptions.Probe(interval: .seconds(10), limit: 1, maximumDuration: .milliseconds(100))
+        let limit = try AdaptiveLimit(
+            AdaptiveLimitOptions(algorithm: .vegas, initial: 5, probe: probe, queue: 4, maximumWait: .seconds(30)),
+            time: clock.source, seed: 1, onEvent: events.record)
+        let hanging = try limit.acquire()
+        // The interval is spread by at most 15 %.
+        clock.advance(by: .seconds(12))
+        let waiting = Task { try await limit.acquire(deadline: nil).end(.ignored) }
+        try await waitUntil("it waits for the probe") { limit.status.queued == 1 && clock.sleeperCount == 1 }
+        #expect(limit.status.isProbing)
+        clock.advance(by: .milliseconds(100))
+        try await waitUntil("it is let in", within: .seconds(5)) { limit.status.queued == 0 }
+        try await waiting.value
+        #expect(events.all == [.waited(.milliseconds(100))])
+        hanging.end(.ignored)
+    }
 }

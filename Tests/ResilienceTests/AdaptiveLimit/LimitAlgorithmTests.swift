@@ -142,4 +142,36 @@ struct LimitAlgorithmTests {
         algorithm.configure(LimitBounds(minimum: 60, maximum: 90))
         #expect(algorithm.limit == 60)
     }
+
+    @Test("never trap, whatever bounds and round trips they are given")
+    func extremes() {
+        let unbounded = LimitBounds(minimum: 1, maximum: .max)
+        for name in AdaptiveLimitOptions.Algorithm.allCases {
+            var algorithm = Self.make(name, initial: .max, bounds: unbounded)
+            #expect(algorithm.limit > 1_000_000_000)
+            algorithm.update(LimitSample(roundTripNanoseconds: .max, maximumInFlight: .max, completed: 1))
+            algorithm.update(LimitSample(roundTripNanoseconds: .min, maximumInFlight: .min, completed: .max))
+            #expect(algorithm.limit >= 1)
+            #expect(algorithm.baselineNanoseconds ?? 1 >= 1)
+        }
+        var slow = Gradient2Limit(initial: 1, bounds: unbounded)
+        slow.update(LimitSample(roundTripNanoseconds: .max, maximumInFlight: 1, completed: 1))
+        #expect(slow.baselineNanoseconds == .max)
+    }
+
+    @Test("one that bounds nothing traps nowhere")
+    func unlimited() async throws {
+        struct Unlimited: LimitAlgorithm {
+            var limit: Int { .max }
+            mutating func update(_ sample: LimitSample) {}
+            mutating func configure(_ bounds: LimitBounds) {}
+        }
+        let limit = try AdaptiveLimit(algorithm: Unlimited())
+        let shedder = try LoadShedder(LoadShedderOptions(limit: .adaptive), adaptiveLimit: limit, mode: .shadow)
+        try await shedder.acquire().release()
+        #expect(shedder.status.limit > 1_000_000_000)
+        var shares = LimitShares()
+        shares.configure(["all": 1])
+        #expect(shares.hasRoom(shares.index(of: "all"), limit: limit.status.limit))
+    }
 }

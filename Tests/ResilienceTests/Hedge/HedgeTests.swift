@@ -327,4 +327,56 @@ struct HedgeTests {
         #expect(throws: ConfigurationFaults.self) { try hedge.configure(HedgeOptions(delay: .percentile(20))) }
         #expect(hedge.setting.mode == .disabled)
     }
+
+    @Test(
+        "a value that was worth another attempt goes to whoever closes it when the caller gives up", arguments: [5, 80])
+    func cancelledWithValue(milliseconds: Int) async throws {
+        // Once it has come, and a hedge is under way; once it comes though its attempt was told to end.
+        let busy = ScriptedOutcome<String, Broken>.succeed("busy", after: .milliseconds(milliseconds))
+        let script = script(milliseconds == 5 ? busy : busy.ignoringCancellation, .hang)
+        let classifier = Classifier<String, Broken> { result in
+            if case .success("busy") = result { .failure } else { .success }
+        }
+        let discarded = EventRecorder<String>()
+        let call = try call(hedge(), script, classifier: classifier, discard: { discarded.record($0) })
+        await clock.sleepers(2)
+        if milliseconds == 5 {
+            clock.advance(by: .milliseconds(5))
+            await events.wait { !$0.isEmpty }
+            call.cancel()
+        } else {
+            call.cancel()
+            try await waitUntil("the attempt is told to end") { script.runs[0].sawCancellation }
+            clock.advance(by: .milliseconds(80))
+        }
+        #expect(await call.value == .failure(.cancelled(last: nil)))
+        #expect(discarded.all == ["busy"])
+    }
+
+    @Test("attempts are told how much is lost when they are refused, as the calls of a pipeline are")
+    func inheritedContext() async throws {
+        let script = script(.succeed("quick"))
+        let outer = CallContext(attempt: 2, criticality: .sheddable, cohort: Cohort(3), share: "batch")
+        _ = try await CallContext.$current.withValue(outer) { await call(try hedge(), script).value }
+        let context = try #require(script.runs.first?.context)
+        #expect(context.criticality == .sheddable && context.cohort == Cohort(3) && context.share == "batch")
+        #expect(context.attempt == 1 && !context.isHedge && context.idempotency == .safe)
+    }
+
+    @Test("what was learnt stays when only the number of samples that it takes is changed")
+    func fewerSamples() async throws {
+        let hedge = try hedge(after: .percentile(95))
+        let script = script(.succeed("answer", after: .milliseconds(20)))
+        for _ in 0..<50 {
+            let call = call(hedge, script)
+            await clock.sleepers(1)
+            clock.advance(by: .milliseconds(20))
+            #expect(await call.value == .success("answer"))
+        }
+        #expect(hedge.status.delay == nil, "of a hundred calls by default")
+        try hedge.configure(HedgeOptions(delay: .percentile(95), budget: nil, minimumSamples: 40))
+        #expect(hedge.status.samples == 50 && hedge.status.delay != nil)
+        try hedge.configure(HedgeOptions(delay: .percentile(95), budget: nil, minimumSamples: 60))
+        #expect(hedge.status.samples == 50 && hedge.status.delay == nil)
+    }
 }

@@ -4,6 +4,7 @@ import Metrics
 import MetricsTestKit
 import Resilience
 import ResilienceTesting
+import TestSupport
 import Testing
 
 @Suite("A hedge in a pipeline", .timeLimit(.minutes(1)))
@@ -141,5 +142,25 @@ struct HedgedPipelineTests {
             #expect(counter.totalValue == count, "\(result)")
         }
         _ = try metrics.expectTimer("resilience_hedge_wait_seconds", Labels.of("hedge", "p"))
+    }
+
+    @Test("a value that was worth another attempt goes to discard when the caller gives up during the race")
+    func cancelledWithValue() async throws {
+        let pipeline = try pipeline(["hedge": ["delay": "50ms", "budget": "off"]])
+        let script = script(.succeed(503, after: .milliseconds(5)), .hang)
+        let classifier = Classifier<Int, Broken> { result in
+            if case .success(503) = result { .failure } else { .success }
+        }
+        let discarded = EventRecorder<Int>()
+        let call = Task {
+            try await pipeline.execute(
+                idempotency: .safe, classifier: classifier, discard: { discarded.record($0) }, operation: script.run)
+        }
+        await clock.sleepers(2)
+        clock.advance(by: .milliseconds(5))
+        try await waitUntil("the hedge runs") { script.runs.count == 2 && script.underWay == 1 }
+        call.cancel()
+        await #expect(throws: ResilienceError<Broken>.cancelled(last: nil)) { try await call.value }
+        #expect(discarded.all == [503])
     }
 }

@@ -142,4 +142,18 @@ struct LoadShedderTests {
         #expect(ended == 400 && level.highest <= 4, "seed \(seed)")
         #expect(shedder.status.inFlight == 0 && shedder.status.queued == 0, "seed \(seed): \(shedder.status)")
     }
+
+    @Test("can't be told to follow an adaptive limit when it has none")
+    func nothingToFollow() async throws {
+        let shedder = try shedder(limit: 2)
+        let adaptive = LoadShedderOptions(limit: .adaptive)
+        #expect(throws: ConfigurationFaults.self) { try shedder.configure(adaptive) }
+        #expect(throws: ConfigurationFaults.self) { try shedder.configure("adaptive") }
+        #expect(shedder.setting.options?.limit == 2)
+        #expect(await outcome(shedder) == "served")
+        let limit = try AdaptiveLimit(AdaptiveLimitOptions(initial: 7), time: clock.source)
+        let follower = try LoadShedder(LoadShedderOptions(limit: 2), adaptiveLimit: limit, time: clock.source)
+        try follower.configure(adaptive)
+        #expect(follower.status.limit == 7)
+    }
 }

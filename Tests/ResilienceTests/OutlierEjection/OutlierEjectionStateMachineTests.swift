@@ -212,4 +212,11 @@ struct OutlierEjectionStateMachineTests {
             #expect(ejected <= max(1, Int(0.34 * Double(machine.endpoints.count))), place)
         }
     }
+
+    @Test("the largest share is that of whole endpoints, whatever its product is rounded to", arguments: [29, 57, 58])
+    func wholeShare(percent: Int) {
+        var machine = machine(100, OutlierEjectionOptions(maximumShare: Double(percent) / 100))
+        for host in 0..<100 { call(&machine, "host-\(host)", .failure, times: 5, at: 0) }
+        #expect(machine.ejected.count == percent)
+    }
 }

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import Metrics
+internal import MetricsTestKit
 internal import TestSupport
 internal import Testing
 
@@ -55,5 +57,33 @@ struct OutlierEjectionTests {
         #expect(ejection.available == ["a", "b", "c"])
         ejection.update([])
         #expect(ejection.available == [])
+    }
+
+    @Test("an endpoint that leaves the list while it is left out is left out no longer, in events and in metrics")
+    func removedWhileEjected() throws {
+        let metrics = TestMetrics()
+        let ejection = try withMetricsFactory(metrics) {
+            let ejection = try OutlierEjection(
+                ["a", "b", "c"], name: "partner", time: clock.source, onEvent: events.record)
+            fail(ejection, "b")
+            ejection.update(["a", "c"])
+            return ejection
+        }
+        #expect(events.all.last == .returned("b"))
+        let labels = [("policy", "outlier-ejection"), ("name", "partner"), ("partition", ""), ("endpoint", "b")]
+        #expect(try metrics.expectGauge("resilience_outlier_ejected", labels).lastValue == 0)
+        ejection.update(["a", "b", "c"])
+        #expect(ejection.available == ["a", "b", "c"])
+        #expect(events.all.count == 2)
+    }
+
+    @Test("whoever asks who is left out is not told of ejections that are over, also when nobody has called since")
+    func ejectedNow() throws {
+        let ejection = try ejection()
+        fail(ejection, "b")
+        #expect(ejection.ejected == ["b"])
+        clock.advance(by: .seconds(5))
+        #expect(ejection.ejected == [])
+        #expect(events.all.last == .returned("b"))
     }
 }

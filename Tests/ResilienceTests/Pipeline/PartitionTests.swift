@@ -51,6 +51,17 @@ struct PartitionTests {
         #expect(seen.suffix(2) == ["a [2]: made room for another partition", "a [3]: added"])
     }
 
+    @Test("one that is in use stays while there are others, however often those were asked for since")
+    func evictionAmongBusy() {
+        for questions in 0..<60 {
+            let registry = ResilienceRegistry(time: clock.source, partitions: 3)
+            let used = registry.pipeline("a", partition: "used")
+            for number in 0..<questions { _ = registry.pipeline("a", partition: number % 2 == 0 ? "1" : "2") }
+            for key in ["1", "2", "3"] { _ = registry.pipeline("a", partition: key) }
+            #expect(registry.pipeline("a", partition: "used") === used, "after \(questions) questions")
+        }
+    }
+
     @Test("one that makes room while it is used ends its calls, wakes its waiters and still hears of changes")
     func evictedInUse() async throws {
         let registry = ResilienceRegistry(time: clock.source, partitions: 1)
@@ -113,6 +124,16 @@ struct PartitionTests {
                 counter.dimensions.first { $0.0 == "partition" }?.1
             })
         #expect(partitions.count <= 1, "the last one went with its registry")
+    }
+
+    @Test("metrics of a partition leave the backend with its last user, also when the registry has gone before")
+    func metricsWithoutRegistry() async throws {
+        let metrics = TestMetrics()
+        try await withMetricsFactory(metrics) {
+            let pipeline = ResilienceRegistry(time: clock.source).pipeline("a", partition: "one")
+            _ = try await pipeline.execute { _ in 1 }
+        }
+        #expect(!metrics.counters.contains { $0.dimensions.contains { $0 == ("partition", "one") } })
     }
 }
 

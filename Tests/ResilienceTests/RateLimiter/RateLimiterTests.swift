@@ -182,4 +182,19 @@ struct RateLimiterTests {
         #expect(outcomes["admitted", default: 0] >= delays.count { $0 % 2 == 1 }, "seed \(seed): \(outcomes)")
         #expect(limiter.status.waiting == 0)
     }
+
+    @Test("a call that a change of mode lets through is charged, so that giving it back makes no call out of nothing")
+    func refundAfterDismissal() async throws {
+        for mode in ["shadow", "disabled"] as [ConfigurationValue] {
+            let limiter = try limiter(CallRate(1, per: .seconds(3600)), wait: .seconds(3600))
+            try limiter.acquireNow()
+            let waiting = Task { try await limiter.acquire() }
+            try await waitUntil("it waits") { limiter.status.waiting == 1 }
+            try limiter.configure(mode)
+            try await waiting.value
+            limiter.refund()
+            try limiter.configure("enforced")
+            #expect(limiter.status.available == 0, "the first call's hour is not over")
+        }
+    }
 }
