@@ -187,7 +187,7 @@ struct ThresholdEvaluatorTests {
     @Test("on a rate divides by the seconds that it counts, as the report does")
     func ratesOfPhases() throws {
         // The seconds 2 and 3 belong to it, the latter with all its answers.
-        let part = Scenario.Threshold.Part.time(.milliseconds(2_000), .milliseconds(3_700))
+        let part = Scenario.Threshold.Part.time(from: .milliseconds(2_000), to: .milliseconds(3_700))
         #expect(evaluate(.goodput, .less, 0, part: part).measured == "100/s")
         #expect(evaluate(.rate, .less, 0, part: part).measured == "100/s")
         // What ends after the plan belongs to no rate.

@@ -35,7 +35,13 @@ public final class ResilienceRegistry: Sendable {
 
     deinit {
         hub.finishOfAll()
-        for active in core.withLock({ $0.overrides }) { active.timer?.cancel() }
+        // Pipelines may live longer, and nobody would end their overrides any more.
+        core.withLock { core in
+            for active in core.overrides {
+                active.timer?.cancel()
+                _ = core.end(active.override.id)
+            }
+        }
     }
 
     // MARK: - Pipelines

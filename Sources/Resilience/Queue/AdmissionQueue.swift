@@ -91,13 +91,14 @@ struct AdmissionQueue: Sendable {
     /// - Parameter id: Greater than every identifier before it.
     mutating func enter(_ id: UInt64, _ criticality: Criticality, deadline: Int64, at now: Int64) -> Entry {
         var entry = Entry.queued
+        let patience = now.addingSaturated(isCongested(at: now) ? target : interval)
+        // Whoever takes the place of another does not find the queue empty.
+        let wasEmpty = count == 0
         if count >= capacity {
             guard let victim = leastCritical(below: criticality) else { return .full }
             entry = .replaced(victim)
         }
-        let longest = isCongested(at: now) ? target : interval
-        let patience = now.addingSaturated(longest)
-        if count == 0 { busySince = now }
+        if wasEmpty { busySince = now }
         let expires = min(patience, deadline)
         lanes[Int(criticality.rawValue)].append(
             id, Waiter(since: now, expires: expires, reason: deadline < patience ? .deadlineTooShort : .queueTimeout))

@@ -105,6 +105,8 @@ struct LoadShedderModelTests {
             }
             if limit == 0 { return .refused(.shed) }
             lastID += 1
+            let wait = isCongested(at: now) ? options.queue.target : options.queue.interval
+            let wasEmpty = line.isEmpty
             var replaced: UInt64?
             if line.count >= options.queue.capacity {
                 wasFull = true
@@ -116,9 +118,8 @@ struct LoadShedderModelTests {
                 }
                 replaced = line.remove(at: index).id
             }
-            let wait = isCongested(at: now) ? options.queue.target : options.queue.interval
             let patience = now + wait.nanosecondsSaturated
-            if line.isEmpty { busySince = now }
+            if wasEmpty { busySince = now }
             line.append(
                 Waiter(
                     id: lastID, criticality: criticality, expires: min(patience, deadline),

@@ -54,6 +54,17 @@ struct ActiveOverrideTests {
         #expect(pipeline.configuration.circuitBreaker.mode == .forcedOpen, "it does not need the others")
         #expect(registry.recentEvents.map(\.kind).suffix(2) == [.overrideEnded(base), .overrideDropped(relying)])
     }
+
+    @Test("they end with the registry, for the pipelines that live longer")
+    func registryGoes() throws {
+        var registry: ResilienceRegistry? = ResilienceRegistry(time: clock.source)
+        let pipeline = try #require(registry).pipeline("a")
+        try registry?.apply(PolicyEdits(["a": ["bulkhead": 3]]))
+        try registry?.apply(PolicyEdits(["a": ["bulkhead": 1, "retry": 5]]), for: .seconds(60))
+        registry = nil
+        #expect(pipeline.configuration.bulkhead.options?.limit == 3)
+        #expect(pipeline.configuration.retry.mode == .disabled)
+    }
 }
 
 @Suite("Pipelines of a registry that are written in code")

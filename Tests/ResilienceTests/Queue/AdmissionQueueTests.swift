@@ -49,6 +49,16 @@ struct AdmissionQueueTests {
         #expect(queue.nextExpiry(at: 100 * millisecond) == nil)
     }
 
+    @Test("of one place that is never free is congested, though its calls push each other out")
+    func oneStandingPlace() {
+        var queue = queue(capacity: 1)
+        _ = queue.enter(1, .sheddable, deadline: .max, at: 0)
+        #expect(queue.enter(2, .sheddablePlus, deadline: .max, at: 60 * millisecond) == .replaced(1))
+        #expect(queue.enter(3, .critical, deadline: .max, at: 120 * millisecond) == .replaced(2))
+        #expect(queue.isCongested(at: 120 * millisecond))
+        #expect(queue.removeExpired(at: 125 * millisecond) == [.init(id: 3, reason: .queueTimeout)])
+    }
+
     @Test("lets the more critical go first, and puts them in the place of the less critical when it is full")
     func criticality() {
         var queue = queue(capacity: 2)
