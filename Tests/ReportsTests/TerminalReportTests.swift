@@ -87,6 +87,19 @@ struct TerminalReportTests {
         #expect(!TerminalReport.render(record).contains("tries failed"))
     }
 
+    @Test("beside closed loops no share of the arrivals is made up from what both started")
+    func mixedLoads() {
+        var record = ExperimentRecord.quickstart
+        record.runs[0].offeredRatePerSecond = 100
+        record.runs[0].hasClosedLoads = true
+        #expect(
+            TerminalReport.render(record).contains(
+                "  offered     100/s journeys, and closed loops; achieved 140/s together\n"))
+        #expect(HTMLReport.render(record).contains("100/s offered, and closed loops"))
+        record.runs[0].hasClosedLoads = false
+        #expect(TerminalReport.render(record).contains("  offered     100/s journeys; achieved 140/s, 140 %\n"))
+    }
+
     @Test("no line is wider than the terminal", arguments: [72, 80, 100, 132])
     func width(columns: Int) {
         for record in [ExperimentRecord.quickstart, .brownout, .empty, .zeroSuccesses, .hostile] {

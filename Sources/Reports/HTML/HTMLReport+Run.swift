@@ -48,7 +48,9 @@ extension HTMLReport {
         let achieved = Format.rate(summary.achievedRatePerSecond)
         let offered =
             run.offeredRatePerSecond > 0
-            ? "of \(Format.rate(run.offeredRatePerSecond)) offered" : "journeys, closed loop"
+            ? run.hasClosedLoads == true
+                ? "\(Format.rate(run.offeredRatePerSecond)) offered, and closed loops"
+                : "of \(Format.rate(run.offeredRatePerSecond)) offered" : "journeys, closed loop"
         let tiles = [
             tile("requests", Format.count(summary.total.requests), "in \(Format.seconds(summary.measuredNanoseconds))"),
             tile("journeys started", achieved, offered),

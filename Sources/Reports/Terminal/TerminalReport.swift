@@ -76,7 +76,12 @@ package enum TerminalReport {
 
     private static func facts(_ summary: RunSummary, _ page: inout Page) {
         let run = summary.run
-        if run.offeredRatePerSecond > 0 {
+        if run.offeredRatePerSecond > 0, run.hasClosedLoads == true {
+            // What closed loops started is in what was achieved, so that a share of the arrivals would say nothing.
+            page.field(
+                "offered", Format.rate(run.offeredRatePerSecond), .plain,
+                "journeys, and closed loops; achieved \(Format.rate(summary.achievedRatePerSecond)) together")
+        } else if run.offeredRatePerSecond > 0 {
             let share = summary.achievedRatePerSecond.map { Format.percent($0 / run.offeredRatePerSecond) }
             page.field(
                 "offered", Format.rate(run.offeredRatePerSecond), .plain,
