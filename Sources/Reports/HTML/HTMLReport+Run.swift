@@ -237,7 +237,10 @@ extension HTMLReport {
         let samples = summary.run.failureSamples.map {
             Markup.text("li", [:], "\(Format.count($0.count))× \($0.message)")
         }
-        return "<h3>Errors</h3>" + (summary.errors.isEmpty ? "" : table.html)
+        let caption =
+            summary.failuresHoldMore
+            ? Markup.text("p", ["class": "caption"], "In words, over the whole run with its warm-up:") : ""
+        return "<h3>Errors</h3>" + (summary.errors.isEmpty ? "" : table.html) + caption
             + (samples.isEmpty ? "" : Markup.tag("ul", ["class": "samples"], samples.joined(separator: "\n")))
     }
 
