@@ -143,9 +143,7 @@ struct EngineRun: Sendable {
                 localPorts: limits.localPorts, accounting: accounting, failures: failures,
                 lostSeconds: collector.store.lostSeconds.count, loss: collector.store.loss))
         let lastEnd = max(collector.lastEnd, start) - start
-        // Sources with a number of journeys end the load when they have played them.
-        let isExhausted = collector.reports.allSatisfy(\.isExhausted)
-        let planned = isExhausted ? min(compiled.loadNanoseconds, lastEnd) : compiled.loadNanoseconds
+        let planned = plannedLength(collector.reports, lastEnd: lastEnd)
         return LoadResult(
             steps: compiled.steps, checks: compiled.checks, slices: addChecks(of: collector.reports, to: slices),
             accounting: accounting,
@@ -192,6 +190,18 @@ struct EngineRun: Sendable {
         }
         return counts.map { FailureSample(message: $0.key, count: $0.value) }
             .sorted { ($0.count, $1.message) > ($1.count, $0.message) }
+    }
+
+    /// Sources with a number of journeys end when they have played them, however long they might have taken; the load ends with
+    /// the last of its sources.
+    private func plannedLength(_ reports: [WorkerReport], lastEnd: UInt64) -> UInt64 {
+        let sources = compiled.plan.sources
+        let timed = sources.indices.filter { source in
+            !reports.allSatisfy { $0.exhausted.indices.contains(source) && $0.exhausted[source] }
+        }
+        if timed.count == sources.count { return compiled.loadNanoseconds }
+        let lastTimed = timed.map { sources[$0].startOffset.nanoseconds + sources[$0].duration.nanoseconds }.max() ?? 0
+        return min(compiled.loadNanoseconds, max(lastEnd, lastTimed))
     }
 
     private func offeredRate(_ warmup: UInt64) -> Double {

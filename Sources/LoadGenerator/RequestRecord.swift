@@ -160,8 +160,8 @@ struct WorkerReport: Sendable {
     /// By the second in which requests were intended, and by check.
     var checks: [[CheckCount]]
     var endedAt: UInt64
-    /// All its sources had a limit of journeys, and used it up.
-    var isExhausted: Bool
+    /// By source: whether it could begin no more journeys, long before its end as it may have been.
+    var exhausted: [Bool]
 }
 
 /// Where a worker leaves its handovers and finds empty chunks. Locked for a few instructions, about once a second.

@@ -177,7 +177,7 @@ final class Worker {
             if let due = canary?.due, due <= now { canary?.send(now) }
             if now >= nextSecond { endSecond(now) }
             if now >= nextCut { cutSources(now) }
-            if now >= loadEnd || isExhausted {
+            if now >= loadEnd || isPlayedOut(now) {
                 isDraining = true
                 if (sessions.inUse == 0 && !hasArrivals) || now >= hardEnd { break }
             }
@@ -197,7 +197,7 @@ final class Worker {
             endedSecond: nil,
             report: WorkerReport(
                 failures: failures, addresses: addressUses, checks: checkCounts, endedAt: Clock.now(),
-                isExhausted: isExhausted))
+                exhausted: sources.map(\.isExhausted)))
     }
 
     private static let eventCapacity = 256
@@ -231,8 +231,10 @@ final class Worker {
         return Int(count)
     }
 
-    /// All sources have a limit of journeys, and have used it up.
-    private var isExhausted: Bool { sources.allSatisfy { $0.isExhausted } }
+    /// No source can begin another journey: its limit of journeys is used up, or its time is over.
+    private func isPlayedOut(_ now: UInt64) -> Bool {
+        sources.allSatisfy { $0.isExhausted || now >= start &+ $0.end }
+    }
 
     /// As many requests are in flight as may be.
     var isFull: Bool { counters.inFlight >= maxInFlight }

@@ -70,7 +70,11 @@ package enum RunFile {
 
     /// Reads the record at `path`, a `run.json` or a folder that holds one.
     package static func read(_ path: String) throws(RunFileError) -> ExperimentRecord {
-        try readRecord(path)
+        let record: ExperimentRecord = try readRecord(path)
+        if let impossibility = record.impossibility {
+            throw RunFileError(.notARecord, "\(path): is not a run record: \(impossibility)")
+        }
+        return record
     }
 
     /// Whether `path` is a `search.json` or a folder that holds one and no `run.json`.

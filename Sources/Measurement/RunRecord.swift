@@ -87,6 +87,8 @@ package struct RunRecord: Codable, Sendable {
     package var warmupNanoseconds: UInt64
     /// Rate asked for over the measured time, in arrivals (journeys) a second, averaged over ramps.
     package var offeredRatePerSecond: Double
+    /// Whether closed loops started journeys beside, or instead of, arrivals; nil in records of versions that did not say it.
+    package var hasClosedLoads: Bool?
     /// The steps that `Sample.step` refers to.
     package var steps: [StepInfo]
     /// The checks that `CheckTally.check` refers to.
@@ -113,8 +115,9 @@ package struct RunRecord: Codable, Sendable {
 
     package init(
         variant: String, round: Int, startedAt: String, plannedNanoseconds: UInt64, actualNanoseconds: UInt64,
-        warmupNanoseconds: UInt64, offeredRatePerSecond: Double, steps: [StepInfo], checks: [CheckInfo] = [],
-        slices: [Slice], accounting: Accounting, generator: GeneratorHealth, faults: [FaultWindow] = [],
+        warmupNanoseconds: UInt64, offeredRatePerSecond: Double, hasClosedLoads: Bool? = nil, steps: [StepInfo],
+        checks: [CheckInfo] = [], slices: [Slice], accounting: Accounting, generator: GeneratorHealth,
+        faults: [FaultWindow] = [],
         policySamples: [PolicySample] = [], stations: [StationRecord] = [], phases: [Phase] = [],
         thresholds: [ThresholdResult] = [], failureSamples: [FailureSample] = [], addresses: [AddressUse] = [],
         interruption: String? = nil, abortedBy: String? = nil
@@ -126,6 +129,7 @@ package struct RunRecord: Codable, Sendable {
         self.actualNanoseconds = actualNanoseconds
         self.warmupNanoseconds = warmupNanoseconds
         self.offeredRatePerSecond = offeredRatePerSecond
+        self.hasClosedLoads = hasClosedLoads
         self.steps = steps
         self.checks = checks
         self.slices = slices

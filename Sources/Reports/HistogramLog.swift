@@ -37,6 +37,12 @@ package enum HistogramLog {
         return "histograms-\(index + 1)-\(safe.joined()).hlog"
     }
 
+    /// Whether ``fileName(_:index:)`` makes such names.
+    static func isFileName(_ name: String) -> Bool {
+        let parts = name.split(separator: "-", maxSplits: 2)
+        return parts.count == 3 && parts[0] == "histograms" && Int(parts[1]) != nil && parts[2].hasSuffix(".hlog")
+    }
+
     private static func append(_ histogram: LatencyHistogram, tag: String, _ slice: Slice, _ text: inout String) {
         guard let max = histogram.max else { return }
         text += "Tag=\(tag),\(slice.second).000,1.000,\(Format.fixed(Double(max) / 1e6, decimals: 3)),"

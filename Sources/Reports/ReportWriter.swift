@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import FoundationEssentials
 package import Measurement
 
 /// Writes the reports of a record into its result folder, beside `run.json`.
@@ -12,6 +13,8 @@ package enum ReportWriter {
 
     /// Writes `report.html`, `summary.md`, `slices.csv`, `summary.csv`, `junit.xml` and a `histograms-….hlog` per run into `directory`,
     /// which is made when it does not exist.
+    ///
+    /// Histograms that another run left in the folder go: its record was replaced, so that nothing says what they are.
     ///
     /// Each file appears whole or not at all. Stops at the first that can't be written (a full disk, a folder without
     /// permission), with one line that says which, why and what to do.
@@ -28,6 +31,11 @@ package enum ReportWriter {
         for (index, run) in record.runs.enumerated() {
             let name = HistogramLog.fileName(run, index: index)
             paths.append(try RunFile.write(text: HistogramLog.render(run), named: name, toDirectory: directory))
+        }
+        let names = record.runs.enumerated().map { HistogramLog.fileName($1, index: $0) }
+        for name in (try? FileManager.default.contentsOfDirectory(atPath: directory)) ?? []
+        where HistogramLog.isFileName(name) && !names.contains(name) {
+            try? FileManager.default.removeItem(atPath: "\(directory)/\(name)")
         }
         return paths
     }

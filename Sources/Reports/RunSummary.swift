@@ -101,6 +101,11 @@ package struct RunSummary: Sendable {
         achievedRatePerSecond = Self.achievedRate(run, measuredNanoseconds)
     }
 
+    /// Whether the failures in words hold more than the measured ones, which alone are in the tables.
+    package var failuresHoldMore: Bool {
+        run.warmupNanoseconds > 0 && run.failureSamples.reduce(0) { $0 + $1.count } > total.errors
+    }
+
     /// Whether any request came due in the measured time.
     package var isEmpty: Bool { total.requests == 0 }
 

@@ -109,6 +109,14 @@ extension Scenario {
             case rampingUsers(start: Int, stages: [UserStage])
             /// A closed loop that ends after a number of journeys, which the users share, or after `duration`.
             case sharedIterations(users: Int, iterations: Int)
+
+            /// Whether users begin a journey when their last one has ended, rather than when it is due.
+            package var isClosed: Bool {
+                switch self {
+                case .constantArrivalRate, .rampingArrivalRate: false
+                case .constantUsers, .rampingUsers, .sharedIterations: true
+                }
+            }
         }
         package struct UserStage: Sendable, Equatable {
             package var duration: Duration

@@ -72,6 +72,9 @@ package struct Bench: AsyncParsableCommand {
         if let rate, !(rate > 0 && rate <= 10_000_000) {
             throw ValidationError("--rate takes a number from above 0 to 10000000")
         }
+        if rate != nil && think != nil {
+            throw ValidationError("--think is for a closed load, and --rate makes it open; leave one of them out")
+        }
         if insecure && roots != nil { throw ValidationError("--insecure and --roots exclude each other") }
         _ = try target()
         _ = try headers()

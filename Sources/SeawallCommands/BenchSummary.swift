@@ -14,7 +14,10 @@ struct BenchSummary: Encodable {
     var aborted: UInt64
     var neverStarted: UInt64
     var outcomes: [String: UInt64]
+    /// The time over which `completedPerSecond` is counted: as long as load was planned, and no longer than it lasted.
     var seconds: Double
+    /// Without what was answered after the end of the load: one answer that is late there would stretch the time, and a
+    /// capacity would follow from how long it took.
     var completedPerSecond: Double
     var cpuSeconds: Double
     /// Of the successes.
@@ -59,8 +62,8 @@ struct BenchSummary: Encodable {
         aborted = accounting.aborted
         neverStarted = accounting.neverStarted
         outcomes = Dictionary(uniqueKeysWithValues: accounting.byOutcome.map { ($0.key.rawValue, $0.value) })
-        seconds = Double(result.actualNanoseconds) / 1e9
-        completedPerSecond = seconds > 0 ? Double(accounting.completed) / seconds : 0
+        (seconds, completedPerSecond) = Self.completionRate(
+            result.slices, planned: result.plannedNanoseconds, actual: result.actualNanoseconds)
         cpuSeconds = result.generator.cpuSeconds
         let samples = result.slices.flatMap(\.samples).filter { $0.outcome == .ok }
         responseTimeMicroseconds = Self.quantiles(.merging(samples.map(\.responseTime)))
@@ -89,6 +92,18 @@ struct BenchSummary: Encodable {
                 result.addresses.map { ($0.address, ["opened": $0.opened, "failed": $0.failed]) },
                 uniquingKeysWith: { first, _ in first }))
         failures = result.failureSamples.map { "\($0.message) (\($0.count) times)" }
+    }
+
+    /// Whole seconds, because that is how ends of requests are counted.
+    static func completionRate(
+        _ slices: [Slice], planned: UInt64, actual: UInt64
+    ) -> (seconds: Double, perSecond: Double) {
+        let second: UInt64 = 1_000_000_000
+        let end = (planned + second - 1) / second
+        let seconds = Double(min(actual, end * second)) / 1e9
+        let completed = slices.filter { $0.second < end }.flatMap(\.ended)
+            .reduce(UInt64(0)) { $1.key.isCompleted ? $0 + $1.value : $0 }
+        return (seconds, seconds > 0 ? Double(completed) / seconds : 0)
     }
 
     func json() throws -> String {

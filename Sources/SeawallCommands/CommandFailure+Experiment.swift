@@ -18,6 +18,6 @@ extension CommandFailure {
 
     /// Ended by a signal, with the exit code that shells expect of it.
     static func interruption(_ message: String) -> CommandFailure {
-        CommandFailure(Interruption.signal == 15 ? .terminated : .interrupted, message)
+        CommandFailure(Interruption.signal.flatMap { Code(rawValue: 128 + $0) } ?? .interrupted, message)
     }
 }

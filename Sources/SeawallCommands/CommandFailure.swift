@@ -12,6 +12,8 @@ package struct CommandFailure: Error, Equatable, CustomStringConvertible {
         case system = 3
         /// The measurement is invalid.
         case measurement = 4
+        /// Stopped because its terminal went away (SIGHUP), after what was measured has been reported.
+        case hungUp = 129
         /// Stopped by Ctrl-C, after what was measured has been reported.
         case interrupted = 130
         /// Stopped by SIGTERM, after what was measured has been reported.

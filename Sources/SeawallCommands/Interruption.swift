@@ -24,11 +24,16 @@ enum Interruption {
         // Ends with the process; a thread, because a task of the pool must not block.
         let thread = Thread {
             var byte: UInt8 = 0
+            var requests = StopRequests()
             while read(readEnd, &byte, 1) == 1 || errno == EINTR {
                 let number = Int32(byte)
-                if received.compareExchange(expected: 0, desired: number, ordering: .acquiringAndReleasing).exchanged {
+                switch requests.take(number, at: .now) {
+                case .first:
+                    received.store(number, ordering: .releasing)
                     onFirst(number)
-                } else {
+                    requests.answered(at: .now)
+                case .echo: break
+                case .again:
                     Console.note("\nstopped at once")
                     _exit(128 + number)
                 }

@@ -11,8 +11,8 @@ package struct Report: ParsableCommand {
         commandName: "report",
         abstract: "Draw the reports of an earlier run or search again.",
         discussion: """
-            Prints the tables and writes report.html, summary.md, slices.csv, junit.xml and the histograms beside run.json, or \
-            into another folder with --out.
+            Prints the tables and writes report.html, summary.md, slices.csv, summary.csv, junit.xml and the histograms beside \
+            run.json, or into another folder with --out; of a search, report.html.
             """)
 
     @Argument(help: "Results folder, or its run.json or search.json.", completion: .file())

@@ -108,6 +108,26 @@ extension EngineTests {
             #expect(source.nextJourney(after: 1, at: 2_500_000_000)?.nanoseconds == 2_500_000_000)
         }
 
+        @Test("shared iterations beside a load that ends by time don't hold the end back", arguments: [1, 2])
+        func sharedIterationsBesideTime(workers: Int) async throws {
+            let server = ScriptedServer()
+            defer { server.stop() }
+            var plan = makePlan(port: server.port, rate: .closed(users: 2), seconds: 60)
+            plan.sources[0].iterations = 20
+            var timed = plan.sources[0]
+            timed.name = "timed"
+            timed.iterations = nil
+            timed.rate = .constant(perSecond: 50)
+            timed.duration = .milliseconds(1_200)
+            plan.sources.append(timed)
+            plan.workers = workers
+            let begun = ContinuousClock.now
+            let result = try await play(plan)
+            #expect(result.accounting.byOutcome == [.ok: 80])
+            #expect(ContinuousClock.now - begun < .seconds(30))
+            #expect(result.plannedNanoseconds >= 1_200_000_000 && result.plannedNanoseconds < 30_000_000_000)
+        }
+
         @Test("a user who comes back goes on with new data")
         func comingBack() async throws {
             let seen = Mutex<[String]>([])

@@ -152,6 +152,27 @@ struct RunFileTests {
         #expect(error.message.contains(words) && error.message.hasPrefix(folder))
     }
 
+    @Test("a record of what no run can have measured is refused, and breaks nothing that computes with it")
+    func impossible() throws {
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        let edits: [(inout RunRecord) -> Void] = [
+            { $0.slices[1].second = 1_000_000_000_000 }, { $0.slices[1].second = -1 }, { $0.round = .max },
+            { $0.slices[1].ended[.ok] = .max }, { $0.slices[1].journeyStarts = .max },
+            { $0.accounting.byOutcome[.ok] = .max }, { $0.failureSamples = [FailureSample(message: "m", count: .max)] },
+            { $0.slices[1].checks = [CheckTally(check: 3, passed: 1, failed: 0)] },
+            { $0.stations = [StationRecord(name: "db", slots: 1, service: "5ms", queue: "fifo", longestQueue: -1)] },
+        ]
+        for edit in edits {
+            var record = sampleRecord()
+            edit(&record.runs[0])
+            try RunFile.write(record, toDirectory: folder)
+            let error = try #require(throws: RunFileError.self) { _ = try RunFile.read(folder) }
+            #expect(error.code == .notARecord && error.message.contains(": is not a run record: it "), "\(error)")
+        }
+        try RunFile.write(sampleRecord(), toDirectory: folder)
+        _ = try RunFile.read(folder)
+    }
+
     @Test("missing files and folders are named")
     func missing() throws {
         defer { try? FileManager.default.removeItem(atPath: folder) }

@@ -154,6 +154,22 @@ struct ReportWriterTests {
         }
     }
 
+    @Test("histograms of the run that was there before go, and nothing else")
+    func staleHistograms() throws {
+        try Self.withFolder { folder in
+            try ReportWriter.write(.brownout, toDirectory: folder)
+            for name in ["histograms-x-mine.hlog", "histograms.hlog", "notes"] {
+                try Data().write(to: URL(filePath: folder + "/" + name))
+            }
+            try ReportWriter.write(.quickstart, toDirectory: folder)
+            let files = try FileManager.default.contentsOfDirectory(atPath: folder)
+            #expect(
+                files.filter { $0.hasPrefix("histograms") || $0 == "notes" }.sorted() == [
+                    "histograms-1-default.hlog", "histograms-x-mine.hlog", "histograms.hlog", "notes",
+                ])
+        }
+    }
+
     @Test("a folder that can't be made is one clear error")
     func fileInTheWay() throws {
         try Self.withFolder { folder in

@@ -87,6 +87,31 @@ struct TerminalReportTests {
         #expect(!TerminalReport.render(record).contains("tries failed"))
     }
 
+    @Test("beside closed loops no share of the arrivals is made up from what both started")
+    func mixedLoads() {
+        var record = ExperimentRecord.quickstart
+        record.runs[0].offeredRatePerSecond = 100
+        record.runs[0].hasClosedLoads = true
+        #expect(
+            TerminalReport.render(record).contains(
+                "  offered     100/s journeys, and closed loops; achieved 140/s together\n"))
+        #expect(HTMLReport.render(record).contains("100/s offered, and closed loops"))
+        record.runs[0].hasClosedLoads = false
+        #expect(TerminalReport.render(record).contains("  offered     100/s journeys; achieved 140/s, 140 %\n"))
+    }
+
+    @Test("failures in words say when they hold more than the table above them")
+    func failuresOfTheWarmup() {
+        var record = ExperimentRecord.zeroSuccesses
+        let note = "n words, over the whole run with its warm-up:"
+        // 1,200 in words, 1,000 of them measured.
+        #expect(TerminalReport.render(record).contains("    i" + note + "\n    1,200× post"))
+        #expect(HTMLReport.render(record).contains("I" + note))
+        record.runs[0].failureSamples[0].count = 1_000
+        #expect(!TerminalReport.render(record).contains(note))
+        #expect(!HTMLReport.render(record).contains(note))
+    }
+
     @Test("no line is wider than the terminal", arguments: [72, 80, 100, 132])
     func width(columns: Int) {
         for record in [ExperimentRecord.quickstart, .brownout, .empty, .zeroSuccesses, .hostile] {
@@ -95,6 +120,15 @@ struct TerminalReportTests {
                 #expect(TextWidth.of(String(line)) <= columns, "\(line)")
             }
         }
+    }
+
+    @Test("the facts above the tables fit even a narrow terminal", arguments: [40, 56])
+    func narrow(columns: Int) {
+        var record = ExperimentRecord.empty
+        record.runs[0].generator.cpuSeconds = 0.0659
+        record.runs[0].generator.reasons = ["the generator was late: 1 % of the requests were taken up late"]
+        let text = TerminalReport.render(record, style: Style(width: columns))
+        for line in text.split(separator: "\n") { #expect(TextWidth.of(String(line)) <= columns, "\(line)") }
     }
 
     @Test("colours change nothing but colours")

@@ -171,8 +171,9 @@ struct VariantPlay {
         RunRecord(
             variant: variant.name, round: 0, startedAt: startedAt, plannedNanoseconds: result.plannedNanoseconds,
             actualNanoseconds: result.actualNanoseconds, warmupNanoseconds: result.warmupNanoseconds,
-            offeredRatePerSecond: result.offeredRatePerSecond, steps: result.steps, checks: result.checks,
-            slices: result.slices,
+            offeredRatePerSecond: result.offeredRatePerSecond,
+            hasClosedLoads: scenario.load.contains(where: \.executor.isClosed), steps: result.steps,
+            checks: result.checks, slices: result.slices,
             accounting: result.accounting, generator: result.generator, failureSamples: result.failureSamples,
             addresses: result.addresses)
     }

@@ -48,7 +48,9 @@ extension HTMLReport {
         let achieved = Format.rate(summary.achievedRatePerSecond)
         let offered =
             run.offeredRatePerSecond > 0
-            ? "of \(Format.rate(run.offeredRatePerSecond)) offered" : "journeys, closed loop"
+            ? run.hasClosedLoads == true
+                ? "\(Format.rate(run.offeredRatePerSecond)) offered, and closed loops"
+                : "of \(Format.rate(run.offeredRatePerSecond)) offered" : "journeys, closed loop"
         let tiles = [
             tile("requests", Format.count(summary.total.requests), "in \(Format.seconds(summary.measuredNanoseconds))"),
             tile("journeys started", achieved, offered),
@@ -235,7 +237,10 @@ extension HTMLReport {
         let samples = summary.run.failureSamples.map {
             Markup.text("li", [:], "\(Format.count($0.count))× \($0.message)")
         }
-        return "<h3>Errors</h3>" + (summary.errors.isEmpty ? "" : table.html)
+        let caption =
+            summary.failuresHoldMore
+            ? Markup.text("p", ["class": "caption"], "In words, over the whole run with its warm-up:") : ""
+        return "<h3>Errors</h3>" + (summary.errors.isEmpty ? "" : table.html) + caption
             + (samples.isEmpty ? "" : Markup.tag("ul", ["class": "samples"], samples.joined(separator: "\n")))
     }
 

@@ -98,6 +98,9 @@ extension TerminalReport {
             ])
         }
         if !summary.errors.isEmpty { page.table(table) }
+        if summary.failuresHoldMore {
+            page.paragraph("in words, over the whole run with its warm-up:", .dim, indent: 4)
+        }
         for sample in summary.run.failureSamples {
             page.paragraph("\(Format.count(sample.count))× \(sample.message)", .dim, indent: 4)
         }

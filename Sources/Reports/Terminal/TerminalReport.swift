@@ -76,7 +76,12 @@ package enum TerminalReport {
 
     private static func facts(_ summary: RunSummary, _ page: inout Page) {
         let run = summary.run
-        if run.offeredRatePerSecond > 0 {
+        if run.offeredRatePerSecond > 0, run.hasClosedLoads == true {
+            // What closed loops started is in what was achieved, so that a share of the arrivals would say nothing.
+            page.field(
+                "offered", Format.rate(run.offeredRatePerSecond), .plain,
+                "journeys, and closed loops; achieved \(Format.rate(summary.achievedRatePerSecond)) together")
+        } else if run.offeredRatePerSecond > 0 {
             let share = summary.achievedRatePerSecond.map { Format.percent($0 / run.offeredRatePerSecond) }
             page.field(
                 "offered", Format.rate(run.offeredRatePerSecond), .plain,
@@ -148,12 +153,18 @@ extension TerminalReport {
         /// `label   value  explanation`, with the explanation broken into lines below each other.
         mutating func field(_ label: String, _ value: String, _ tone: Style.Tone, _ explanation: String) {
             let start = "  " + TextWidth.pad(label, to: 12)
-            let valueWidth = TextWidth.of(value)
-            let room = Swift.max(20, style.width - 15 - valueWidth)
-            let wrapped = TextWidth.wrap(TextWidth.printable(explanation), to: room)
+            let beside = 15 + TextWidth.of(value)
+            let explanation = TextWidth.printable(explanation)
             let value = style.paint(value, tone == .plain ? .strong : tone)
-            lines.append(style.paint(start, .dim) + value + (wrapped.first.map { " " + $0 } ?? ""))
-            for rest in wrapped.dropFirst() { lines.append(String(repeating: " ", count: 15 + valueWidth) + rest) }
+            // A narrow terminal has no room beside the value: then the explanation stands below it.
+            let isBelow = style.width - beside < 20
+            let margin = isBelow ? 14 : beside
+            let wrapped = TextWidth.wrap(explanation, to: Swift.max(1, style.width - margin))
+            let first = isBelow ? nil : wrapped.first
+            lines.append(style.paint(start, .dim) + value + (first.map { " " + $0 } ?? ""))
+            for rest in wrapped.dropFirst(isBelow ? 0 : 1) {
+                lines.append(String(repeating: " ", count: margin) + rest)
+            }
         }
 
         /// A table under a blank line and, when it has one, a title.
