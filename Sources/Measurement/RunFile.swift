@@ -80,8 +80,12 @@ package enum RunFile {
     /// Whether `path` is a `search.json` or a folder that holds one and no `run.json`.
     package static func holdsSearch(_ path: String) -> Bool {
         if path.hasSuffix(SearchRecord.fileName) { return true }
-        return FileManager.default.fileExists(atPath: join(path, SearchRecord.fileName))
-            && !FileManager.default.fileExists(atPath: join(path, name))
+        return FileManager.default.fileExists(atPath: join(path, SearchRecord.fileName)) && !holdsRun(path)
+    }
+
+    /// Whether the folder `path` holds the record of a run.
+    package static func holdsRun(_ path: String) -> Bool {
+        FileManager.default.fileExists(atPath: join(path, name))
     }
 
     /// Reads the record of a search at `path`, a `search.json` or a folder that holds one.

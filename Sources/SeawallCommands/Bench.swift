@@ -76,7 +76,12 @@ package struct Bench: AsyncParsableCommand {
             throw ValidationError("--think is for a closed load, and --rate makes it open; leave one of them out")
         }
         if insecure && roots != nil { throw ValidationError("--insecure and --roots exclude each other") }
-        _ = try target()
+        if try target().target.tls == nil {
+            let flags = (insecure ? ["--insecure"] : []) + (roots == nil ? [] : ["--roots"]) + connecting.tlsFlags
+            if !flags.isEmpty {
+                throw ValidationError("\(flags.joined(separator: ", ")): only for https, and \(url) is plain http")
+            }
+        }
         _ = try headers()
     }
 

@@ -74,6 +74,17 @@ struct ConnectionArguments: ParsableArguments {
         if key != nil && cert == nil { throw ValidationError("--key is the key of --cert, which is missing") }
     }
 
+    /// The flags given that say something about TLS.
+    var tlsFlags: [String] {
+        let flags: [(name: String, isGiven: Bool)] = [
+            ("--tls-min", tlsMin != .tls12), ("--tls-max", tlsMax != .tls13), ("--ciphers", ciphers != nil),
+            ("--cipher-suites", cipherSuites != nil), ("--alpn", alpn != ["http/1.1"]),
+            ("--server-name", serverName != nil), ("--cert", cert != nil), ("--key", key != nil),
+            ("--no-resumption", noResumption),
+        ]
+        return flags.filter(\.isGiven).map(\.name)
+    }
+
     func apply(to connections: inout Plan.Connections) {
         connections.strategy =
             switch strategy {

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import Experiments
 internal import Foundation
 internal import Synchronization
 
 /// What Ctrl-C, SIGTERM and SIGHUP do: the first asks the command to finish, the second ends the process at once.
 ///
-/// Ending at once leaves nothing running either: the kernel kills the processes that Seawall started.
+/// Ending at once leaves nothing running either, because the kernel kills the processes that Seawall started, and none of the
+/// services' data.
 enum Interruption {
     /// The signal that asked to finish, or nil.
     static var signal: Int32? { received.load(ordering: .acquiring) == 0 ? nil : received.load(ordering: .acquiring) }
@@ -35,6 +37,7 @@ enum Interruption {
                 case .echo: break
                 case .again:
                     Console.note("\nstopped at once")
+                    WorkFolder.removeAll()
                     _exit(128 + number)
                 }
             }

@@ -95,6 +95,12 @@ package struct Search: AsyncParsableCommand {
         do {
             let plan = try SearchPlan(scenario, wishes)
             try folder.make()
+            // Beside it the record of a search would not be found: a folder is one or the other.
+            if RunFile.holdsRun(folder.path) {
+                throw ExperimentError(
+                    .results, "the folder \(folder.path) holds the record of a run",
+                    advice: "choose another one with --out")
+            }
             let search = SearchRun(
                 plan, executables: .find(), directory: folder.path, version: SeawallCommand.version)
             let display = SearchDisplay(warmup: plan.warmup)

@@ -29,4 +29,12 @@ struct BenchTests {
         #expect(await seawall.exitCode() == 64)
         #expect(seawall.errors.contains("--think is for a closed load, and --rate makes it open"))
     }
+
+    @Test("refuses flags of TLS for an address without it")
+    func tlsFlags() async throws {
+        let seawall = try SeawallProcess(["bench", "http://127.0.0.1:1/", "--insecure", "--alpn", "none"])
+        #expect(await seawall.exitCode() == 64)
+        #expect(
+            seawall.errors.contains("--insecure, --alpn: only for https, and http://127.0.0.1:1/ is plain http"))
+    }
 }

@@ -199,6 +199,23 @@ struct RunErrorTests {
                 """)
     }
 
+    @Test("a search into the folder of a run, with 3, before anything is started")
+    func searchIntoRun() async throws {
+        let folder = try TemporaryFolder()
+        try "{}".write(toFile: "\(folder.path)/run.json", atomically: true, encoding: .utf8)
+        let seawall = try SeawallProcess(
+            ["search", "scenario.yaml", "--slo", "errors < 1%", "--out", folder.path],
+            script: targets("http://127.0.0.1:1"))
+        #expect(await seawall.exitCode() == 3)
+        #expect(
+            seawall.errors.hasSuffix(
+                """
+                seawall: the folder \(folder.path) holds the record of a run
+                  choose another one with --out
+
+                """))
+    }
+
     @Test("a full disk, with 3, before anything is started", .enabled(if: PrivateMounts.areAllowed))
     func fullDisk() async throws {
         let seawall = try SeawallProcess(

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 
 internal import Foundation
+internal import Synchronization
 
 /// A folder for the services' data while an experiment runs, readable by this user only.
-struct WorkFolder: Sendable {
+package struct WorkFolder: Sendable {
     let path: String
+    /// Those that this process has made and not yet removed.
+    private static let left = Mutex<Set<String>>([])
 
     /// - Throws: `ExperimentError` when it can't be made.
     init() throws(ExperimentError) {
@@ -14,6 +17,7 @@ struct WorkFolder: Sendable {
             throw ExperimentError(
                 .system, "cannot make the folder \(path): \(error.reason)", advice: "set TMPDIR to another folder")
         }
+        Self.left.withLock { [path] in _ = $0.insert(path) }
     }
 
     /// Copies a folder of the work folder, so that each run starts from the same data.
@@ -29,7 +33,15 @@ struct WorkFolder: Sendable {
 
     func remove(_ folder: String) { try? FileManager.default.removeItem(atPath: "\(path)/\(folder)") }
 
-    func remove() { try? FileManager.default.removeItem(atPath: path) }
+    func remove() {
+        try? FileManager.default.removeItem(atPath: path)
+        Self.left.withLock { _ = $0.remove(path) }
+    }
+
+    /// Removes all that are left, for a process that ends at once. May be called from any thread, also while they are in use.
+    package static func removeAll() {
+        for path in left.withLock({ $0 }) { try? FileManager.default.removeItem(atPath: path) }
+    }
 }
 
 /// The reason of a failed file operation, without its path.
