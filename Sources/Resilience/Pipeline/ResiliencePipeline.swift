@@ -132,15 +132,17 @@ public final class ResiliencePipeline: Sendable {
     /// - Returns: What to report outside of every lock; nil when nothing is new.
     func take(_ configuration: PipelineConfiguration) -> ResilienceEvent.Kind? {
         // Under the lock, so that two changes at once don't end up half and half.
-        let change = current.withLock { current -> (old: PipelineConfiguration, version: Int)? in
-            let old = current.configuration
-            if old == configuration { return nil }
-            current.configuration = configuration
-            current.version += 1
-            hand(configuration, insteadOf: old)
-            active.store(configuration.mask.rawValue, ordering: .releasing)
-            slowNanoseconds.store(configuration.slowNanoseconds, ordering: .relaxed)
-            return (old, current.version)
+        let change = telemetry.hub.change {
+            current.withLock { current -> (old: PipelineConfiguration, version: Int)? in
+                let old = current.configuration
+                if old == configuration { return nil }
+                current.configuration = configuration
+                current.version += 1
+                hand(configuration, insteadOf: old)
+                active.store(configuration.mask.rawValue, ordering: .releasing)
+                slowNanoseconds.store(configuration.slowNanoseconds, ordering: .relaxed)
+                return (old, current.version)
+            }
         }
         return change.map { change in
             .configured(version: change.version, changes: PolicyChange.between(change.old, configuration))

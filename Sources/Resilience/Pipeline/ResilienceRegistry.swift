@@ -179,7 +179,7 @@ public final class ResilienceRegistry: Sendable {
 
     @discardableResult
     private func end(_ id: PolicyOverride.ID, _ event: ResilienceEvent.Kind) -> Bool {
-        guard let (ended, dropped, changes) = core.withLock({ $0.end(id) }) else { return false }
+        guard let (ended, dropped, changes) = hub.change({ core.withLock { $0.end(id) } }) else { return false }
         for active in dropped + [ended] { active.timer?.cancel() }
         for change in changes { change.report() }
         publish(ended.override, event)
@@ -190,11 +190,13 @@ public final class ResilienceRegistry: Sendable {
     private func change<Value: Sendable>(
         _ body: (inout Core) throws(ConfigurationFaults) -> Value
     ) throws(ConfigurationFaults) -> Value {
-        let result = core.withLock { core -> Result<Value, ConfigurationFaults> in
-            do throws(ConfigurationFaults) {
-                return .success(try body(&core))
-            } catch {
-                return .failure(error)
+        let result = hub.change {
+            core.withLock { core -> Result<Value, ConfigurationFaults> in
+                do throws(ConfigurationFaults) {
+                    return .success(try body(&core))
+                } catch {
+                    return .failure(error)
+                }
             }
         }
         return try result.get()

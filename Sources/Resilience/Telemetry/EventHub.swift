@@ -5,7 +5,8 @@ internal import Synchronization
 
 /// Hands events to those who listen, keeps the last notable ones, and has them logged if there is a logger.
 ///
-/// While nobody listens an event costs one atomic load, and a notable one a lock.
+/// While nobody listens an event costs one atomic load, and a notable one a lock. A logger is code of the user's: it may take
+/// its time and ask the registry, so that nothing is logged while settings change under a lock.
 final class EventHub: Sendable {
     private struct Subscriber: Sendable {
         var continuation: AsyncStream<ResilienceEvent>.Continuation
@@ -18,6 +19,9 @@ final class EventHub: Sendable {
         var nextID: UInt64 = 0
         var ring: [ResilienceEvent] = []
         var next = 0
+        /// Changes of settings under way; what they log waits in `unlogged`.
+        var changes = 0
+        var unlogged: [ResilienceEvent] = []
     }
 
     private let capacity: Int
@@ -45,7 +49,7 @@ final class EventHub: Sendable {
     func publish(_ event: ResilienceEvent) {
         let isNotable = event.kind.isNotable
         if !isNotable, subscriberCount.load(ordering: .relaxed) == 0 { return }
-        let continuations = core.withLock { core in
+        let (continuations, isLogged) = core.withLock { core in
             if isNotable {
                 if core.ring.count < capacity {
                     core.ring.append(event)
@@ -54,14 +58,36 @@ final class EventHub: Sendable {
                     core.next = (core.next + 1) % capacity
                 }
             }
-            return core.subscribers.values.compactMap { subscriber in
+            let isLogged = isNotable && logger != nil
+            if isLogged, core.changes > 0 { core.unlogged.append(event) }
+            let continuations = core.subscribers.values.compactMap { subscriber in
                 subscriber.pipeline == nil || subscriber.pipeline == event.pipeline ? subscriber.continuation : nil
             }
+            return (continuations, isLogged && core.changes == 0)
         }
         for continuation in continuations { continuation.yield(event) }
-        if isNotable, let logger {
-            logger.log(level: event.logLevel, "\(event.kind)", metadata: ["pipeline": "\(event.pipeline)"])
+        if isLogged { log(event) }
+    }
+
+    private func log(_ event: ResilienceEvent) {
+        logger?.log(level: event.logLevel, "\(event.kind)", metadata: ["pipeline": "\(event.pipeline)"])
+    }
+
+    /// Changes settings, which may take locks: what happens meanwhile is logged afterwards. Changes may be nested, and
+    /// several at once; then the last to end logs what all of them had to say.
+    func change<Value, Failure: Error>(_ body: () throws(Failure) -> Value) throws(Failure) -> Value {
+        if logger == nil { return try body() }
+        core.withLock { $0.changes += 1 }
+        defer {
+            let events = core.withLock { core -> [ResilienceEvent] in
+                core.changes -= 1
+                if core.changes > 0 { return [] }
+                defer { core.unlogged = [] }
+                return core.unlogged
+            }
+            for event in events { log(event) }
         }
+        return try body()
     }
 
     /// Events from now on; a subscriber that falls behind loses the oldest beyond `buffering`.

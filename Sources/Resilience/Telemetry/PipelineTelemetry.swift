@@ -12,7 +12,7 @@ final class PipelineTelemetry: Sendable {
     private let quick = Atomic<UInt64>(0)
     private let counters = Mutex(PipelineCounters())
     let metrics: PipelineMetrics
-    private let hub: EventHub
+    let hub: EventHub
     private let breaker = Mutex(Breaker())
 
     /// Asked for its state; it reports to this object, so that it is not owned.

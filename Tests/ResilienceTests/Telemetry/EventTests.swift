@@ -105,6 +105,42 @@ struct EventTests {
             ])
     }
 
+    @Test("a logger may ask the registry, also about what a change of settings does")
+    func loggerAsks() throws {
+        let answers = EventRecorder<PolicyMode?>()
+        let registry = Mutex<ResilienceRegistry?>(nil)
+        let logger = Logger(label: "test") { _ in
+            AskingLog { answers.record(registry.withLock { $0 }?.snapshots().first?[.outlierEjection]?.mode) }
+        }
+        let made = ResilienceRegistry(logger: logger)
+        registry.withLock { $0 = made }
+        defer { registry.withLock { $0 = nil } }
+        try made.apply(PolicyEdits(["a": ["outlier-ejection": ["consecutive-failures": 1]]]))
+        let ejection = made.pipeline("a").outlierEjection
+        ejection.update(["one", "two"])
+        ejection.end(ejection.begin("one"), .failure)
+        #expect(ejection.ejected == ["one"])
+        try made.apply(PolicyEdits(["a": ["outlier-ejection": "disabled"]]))
+        // Of the endpoint that returned and of the configuration, both after the change.
+        #expect(answers.all.suffix(3) == [.enforced, .disabled, .disabled])
+    }
+
+    /// A log that asks while it logs.
+    struct AskingLog: LogHandler {
+        let ask: @Sendable () -> Void
+        var metadata: Logger.Metadata = [:]
+        var logLevel = Logger.Level.info
+
+        subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+            get { metadata[key] }
+            set { metadata[key] = newValue }
+        }
+
+        func log(event: LogEvent) {
+            ask()
+        }
+    }
+
     /// A log that a test can read.
     struct LineRecorder: LogHandler {
         let lines: EventRecorder<String>
