@@ -173,12 +173,16 @@ extension EngineTests {
                 configure: { context in
                     SSL_CTX_set_verify(context, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nil)
                     SSL_CTX_load_verify_locations(context, client.certificate, nil)
+                    // Without one OpenSSL refuses everybody whom it has asked for a certificate and who resumes a session.
+                    SSL_CTX_set_session_id_context(context, [1], 1)
                 })
             var tls = Plan.TLS(rootsFile: server.certificate)
             tls.certificateFile = client.certificate
             tls.keyFile = client.key
             var plan = makePlan(port: server.server.port, rate: .constant(perSecond: 50), seconds: 0.1, tls: tls)
-            #expect(try await LoadGeneratorTests.play(plan).accounting.byOutcome == [.ok: 5])
+            plan.connections.strategy = .perRequest
+            let accepted = try await LoadGeneratorTests.play(plan)
+            #expect(accepted.accounting.byOutcome == [.ok: 5], "\(accepted.failureSamples)")
             plan.targets[0].tls = Plan.TLS(rootsFile: server.certificate)
             let refused = try await LoadGeneratorTests.play(plan)
             #expect(refused.accounting.byOutcome == [.tls: 5])
