@@ -57,7 +57,7 @@ sanitize: setup
 	cd $(SANITIZERS) && swift build --build-tests --sanitize thread -Xswiftc -DTHREAD_SANITIZER --scratch-path .build/thread
 	cd $(SANITIZERS) && swift test --skip-build --disable-xctest --no-parallel --sanitize thread --scratch-path .build/thread
 	cd $(SANITIZERS) && swift build --build-tests --sanitize address --scratch-path .build/address
-	cd $(SANITIZERS) && LSAN_OPTIONS=suppressions=leaks.supp swift test --skip-build --disable-xctest --sanitize address \
+	cd $(SANITIZERS) && LSAN_OPTIONS=suppressions=leaks.supp swift test --skip-build --disable-xctest --no-parallel --sanitize address \
 	    --scratch-path .build/address --filter 'LoadGeneratorTests|MeasurementTests'
 
 # Optimized, for more inputs a second; what is read lies in a block of exactly its size, so that Address Sanitizer sees every

@@ -46,7 +46,9 @@ extension EngineTests {
             #expect(outcomes[1]?.keys.allSatisfy { $0 == .aborted || $0 == .neverStarted } == true)
             #expect(outcomes[1]?.values.reduce(0, +) == 20)
             #expect(outcomes[0] == [.ok: 40])
-            #expect(outcomes[2] == [.ok: 40] && outcomes[3] == nil)
+            // Without a graceful stop the last of them may be cut off under way.
+            #expect(outcomes[2]?.values.reduce(0, +) == 40 && outcomes[2]?[.ok, default: 0] ?? 0 > 20)
+            #expect(outcomes[3] == nil)
             let aborted = result.slices.flatMap(\.samples).filter { $0.outcome == .aborted }
             #expect(try #require(aborted.compactMap(\.responseTime.max).max()) < 1_000_000_000)
             #expect(!result.wasStopped && result.actualNanoseconds < 3_000_000_000)
