@@ -90,7 +90,9 @@ struct EventTests {
     @Test("a logger gets what is notable, at levels that say what to do about it; refusals are not logged")
     func logging() async throws {
         let lines = EventRecorder<String>()
-        let logger = Logger(label: "test") { _ in LineRecorder(lines: lines) }
+        let logger = Logger(label: "test") { _ in
+            Log { lines.record("\($0.level) \($0.metadata?["pipeline"] ?? ""): \($0.message)") }
+        }
         let registry = ResilienceRegistry(time: clock.source, logger: logger)
         try registry.apply(PolicyEdits(["a": ["circuit-breaker": ["minimum-calls": 1]]]))
         await fail(registry.pipeline("a"), times: 3)
@@ -110,7 +112,7 @@ struct EventTests {
         let answers = EventRecorder<PolicyMode?>()
         let registry = Mutex<ResilienceRegistry?>(nil)
         let logger = Logger(label: "test") { _ in
-            AskingLog { answers.record(registry.withLock { $0 }?.snapshots().first?[.outlierEjection]?.mode) }
+            Log { _ in answers.record(registry.withLock { $0 }?.snapshots().first?[.outlierEjection]?.mode) }
         }
         let made = ResilienceRegistry(logger: logger)
         registry.withLock { $0 = made }
@@ -125,11 +127,15 @@ struct EventTests {
         #expect(answers.all.suffix(3) == [.enforced, .disabled, .disabled])
     }
 
-    /// A log that asks while it logs.
-    struct AskingLog: LogHandler {
-        let ask: @Sendable () -> Void
+    /// A log that does with each event what a test says.
+    struct Log: LogHandler {
+        let take: @Sendable (LogEvent) -> Void
         var metadata: Logger.Metadata = [:]
         var logLevel = Logger.Level.info
+
+        init(_ take: @escaping @Sendable (LogEvent) -> Void) {
+            self.take = take
+        }
 
         subscript(metadataKey key: String) -> Logger.Metadata.Value? {
             get { metadata[key] }
@@ -137,23 +143,7 @@ struct EventTests {
         }
 
         func log(event: LogEvent) {
-            ask()
-        }
-    }
-
-    /// A log that a test can read.
-    struct LineRecorder: LogHandler {
-        let lines: EventRecorder<String>
-        var metadata: Logger.Metadata = [:]
-        var logLevel = Logger.Level.info
-
-        subscript(metadataKey key: String) -> Logger.Metadata.Value? {
-            get { metadata[key] }
-            set { metadata[key] = newValue }
-        }
-
-        func log(event: LogEvent) {
-            lines.record("\(event.level) \(event.metadata?["pipeline"] ?? ""): \(event.message)")
+            take(event)
         }
     }
 }
